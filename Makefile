@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: demo test lint bench clean format generate
+
+demo: $(RUN_STAMP)  ## Install, and play the main job on the built-in sandbox
+	@$(BIN)/python -m benchmarks.demo
+
+test: $(DEV_STAMP)  ## Install, and run the tests
+	$(BIN)/python -m pytest
+
+lint: $(DEV_STAMP)  ## Style, types, generated files, budgets of the tool lists
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m benchmarks.generate --check
+	$(BIN)/python -m benchmarks.tool_budget
+
+bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis
+	$(BIN)/python -m benchmarks.tool_budget
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.diagnosis
+
+format: $(DEV_STAMP)  ## Rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: $(DEV_STAMP)  ## Rewrite what is generated from the records
+	$(BIN)/python -m benchmarks.generate
+
+clean:  ## Remove everything that was made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=..." >&2; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then uv venv --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
+
+$(RUN_STAMP): pyproject.toml | $(BIN)/python
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -e .; else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e .; fi
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(BIN)/python
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -e '.[dev]'; else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; fi
+	@touch $@ $(RUN_STAMP)

@@ -1,0 +1,45 @@
+"""Write what is generated from the code, or check that it is up to date: the JSON Schemas of the spec files.
+
+python -m benchmarks.generate            # write
+python -m benchmarks.generate --check    # exit 1 when something is out of date
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from nexla_mcp.catalog.records import Toolset, ToolSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def generated() -> dict[Path, str]:
+    """Every generated file and what should stand in it."""
+    schemas = {"toolset": Toolset, "tool": ToolSpec}
+    return {
+        ROOT / "tool_specs" / "schema" / f"{name}.schema.json": json.dumps(
+            {"$schema": "https://json-schema.org/draft/2020-12/schema"} | record.model_json_schema(by_alias=True), indent=2
+        )
+        + "\n"
+        for name, record in schemas.items()
+    }
+
+
+def main() -> int:
+    """Exit code 0 when all files are (now) up to date."""
+    check = "--check" in sys.argv[1:]
+    stale = [path for path, text in generated().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(generated()[path], encoding="utf-8")
+        print(("out of date: " if check else "written: ") + str(path.relative_to(ROOT)))
+    if check and stale:
+        print("Run make generate.")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Read ``tool_specs/`` into a :class:`Catalog`, or say which file and which entry is wrong.
+
+    catalog = load_catalog()
+    catalog.operation("flows_pause")
+
+The specs lie at the top of the repository because people edit them; a wheel carries them inside the
+package. Everything is checked here, at start-up, so that nothing is found wrong in production.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from nexla_mcp.catalog.catalog import Catalog
+from nexla_mcp.catalog.records import Operation, Toolset, ToolSpec
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_Record = TypeVar("_Record", bound=BaseModel)
+
+
+class SpecError(Exception):
+    """A spec file that cannot be used; the text names the file, the entry and the key."""
+
+
+def data_root(name: str) -> Path:
+    """The folder ``tool_specs`` or ``prompts``: inside an installed package, or beside it in a checkout."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def load_catalog(root: Path | None = None) -> Catalog:
+    """Read and check every spec file under ``root``.
+
+    Raises:
+        SpecError: a file is not valid, or entries of different files contradict each other.
+    """
+    root = root or data_root("tool_specs")
+    toolsets = [_read(path, Toolset) for path in sorted(root.glob("*.json"))]
+    tools = [_read(path, ToolSpec) for path in sorted([*root.glob("runbooks/*.json"), *root.glob("catalogue/*.json")])]
+    if not toolsets:
+        raise SpecError(f"No tool specs in {root}: reinstall nexla-mcp.")
+    _refuse_duplicates([(s.toolset, o.name) for s in toolsets for o in s.operations])
+    _refuse_duplicates([("runbooks or catalogue", t.name) for t in tools])
+    catalog = Catalog(toolsets, tools)
+    for toolset in toolsets:
+        for operation in toolset.operations:
+            _check_references(toolset, operation, catalog)
+    return catalog
+
+
+def _read(path: Path, record: type[_Record]) -> _Record:
+    try:
+        return record.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise SpecError("\n".join(_explain(path, error))) from None
+
+
+def _explain(path: Path, error: ValidationError) -> list[str]:
+    """One line a problem: file, entry by name, key, what is wrong."""
+    import json
+
+    try:
+        entries = json.loads(path.read_bytes()).get("operations", [])
+    except (ValueError, AttributeError):
+        entries = []
+    lines = []
+    for problem in error.errors(include_url=False):
+        where = list(problem["loc"])
+        if len(where) >= 2 and where[0] == "operations" and isinstance(where[1], int) and where[1] < len(entries):
+            name = entries[where[1]].get("name", f"number {where[1]}")
+            where = [f"operation {name}", *where[2:]]
+        lines.append(f"{path.parent.name}/{path.name}: {' > '.join(map(str, where)) or 'file'}: {problem['msg']}")
+    return lines
+
+
+def _refuse_duplicates(names: list[tuple[str, str]]) -> None:
+    seen: dict[str, str] = {}
+    for where, name in names:
+        if name in seen:
+            raise SpecError(f"{where}: {name} is already defined in {seen[name]}.")
+        seen[name] = where
+
+
+def _check_references(toolset: Toolset, operation: Operation, catalog: Catalog) -> None:
+    """Undo and preview must name operations that exist, and a preview must only read."""
+    where = f"{toolset.toolset}.json: operation {operation.name}"
+    if operation.undo and operation.undo.operation and operation.undo.operation not in catalog.operations:
+        raise SpecError(f"{where}: undo names the unknown operation {operation.undo.operation}.")
+    if not operation.preview:
+        return
+    for call in operation.preview.calls:
+        other = catalog.operations.get(call.operation)
+        if other is None or not other.reads:
+            raise SpecError(f"{where}: preview must read, {call.operation} does not.")
+        unknown = set(call.arguments) - set(other.parameters)
+        missing = set(other.required) - set(call.arguments)
+        asked = {a[1:] for a in call.arguments.values() if isinstance(a, str) and a.startswith("$")}
+        if unknown or missing or asked - set(operation.parameters):
+            raise SpecError(f"{where}: preview does not fit the arguments of {call.operation}.")

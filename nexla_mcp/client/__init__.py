@@ -1,0 +1,1 @@
+"""The one shared HTTP client of the Nexla REST API. It knows nothing of MCP."""

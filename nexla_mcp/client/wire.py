@@ -1,0 +1,172 @@
+"""From an operation and its arguments to the bytes on the wire, in one place.
+
+    request = build_request(catalog.operation("flows_pause"), {"flow_id": 5059, "all": True})
+    request.path    # "/flows/5059/pause"
+    request.query   # {"all": "1"}
+
+Path values are percent-encoded here and nowhere else. Times are ISO 8601 on our side; the API wants a
+date, unix seconds or milliseconds depending on the route (FACTS 1.6), and a wrong unit silently matches
+nothing, so the conversion is data (``wire``) and never left to the caller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from nexla_mcp.catalog.records import Operation, Parameter, Wire
+from nexla_mcp.client.errors import ValidationError
+
+SEGMENTS = {"source": "data_sources", "nexset": "data_sets", "destination": "data_sinks"}
+KINDS = {"source": "SOURCE", "nexset": "DATASET", "destination": "SINK"}
+_MS_FROM = 100_000_000_000  # an integer time above this is milliseconds, below seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One request, ready to send. ``path`` is relative to the API base, or a whole URL for webhooks."""
+
+    operation: str
+    reads: bool
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    has_body: bool = False
+    creates: bool = False
+    timeout_s: float = 30.0
+    resource_type: str | None = None
+    resource_id: int | str | None = None
+
+    def digest(self) -> str:
+        """A hash of everything that is sent."""
+        content = [self.operation, self.method, self.path, self.query, self.has_body, self.body]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def build_request(operation: Operation, arguments: Mapping[str, Any]) -> ApiRequest:
+    """The request for ``operation``; ``arguments`` must already fit its schema.
+
+    Raises:
+        ValidationError: a value cannot be put on the wire (a time that is no time, an empty path value).
+    """
+    path = operation.path
+    query: dict[str, str] = {}
+    merged: dict[str, Any] = {}
+    body: Any = None
+    has_body = False
+    for name, parameter in operation.parameters.items():
+        if name not in arguments or arguments[name] is None:
+            continue
+        wire_name = parameter.wire_name or name
+        value = to_wire(operation.name, name, parameter, arguments[name])
+        if value is None:
+            continue
+        if parameter.location == "path":
+            path = path.replace("{" + name + "}", value)
+        elif parameter.location == "query":
+            query[wire_name] = _query_text(value)
+        elif parameter.wire is Wire.BARE:
+            body, has_body = value, True
+        else:
+            merged.update(value if parameter.wire is Wire.MERGE else {wire_name: value})
+            has_body = True
+    if has_body and body is None:
+        body = merged
+    return ApiRequest(
+        operation=operation.name,
+        reads=operation.reads,
+        method=operation.method,
+        path=path,
+        query=query,
+        body=body,
+        has_body=has_body,
+        creates=operation.creates,
+        timeout_s=operation.timeout_s,
+        **_resource(operation, arguments),
+    )
+
+
+def to_wire(operation: str, name: str, parameter: Parameter, value: Any) -> Any:
+    """The value as it leaves the process; None means that it is left out."""
+    wire = parameter.wire
+    if wire is Wire.FLAG:
+        return 1 if value else None
+    if wire is Wire.SWITCH:
+        return 1 if value else 0
+    if wire is Wire.TRUE_TEXT:
+        return "true" if value else None
+    if wire in (Wire.DATE, Wire.UNIX_SECONDS, Wire.UNIX_MS):
+        return _time(operation, name, wire, value)
+    if wire is Wire.KEYS:
+        return ",".join(_segment(operation, name, key) for key in value)
+    if wire is Wire.ABSOLUTE_URL:
+        return str(value)
+    if wire is Wire.SEGMENT:
+        value = SEGMENTS.get(str(value), value)
+    if wire is Wire.KIND:
+        value = KINDS.get(str(value), value)
+    return _segment(operation, name, value) if parameter.location == "path" else value
+
+
+def parse_time(value: Any, *, end_of_day: bool = False) -> datetime:
+    """A moment from ISO 8601 text or an integer of seconds or milliseconds, in UTC.
+
+    A date without a time means its first moment, or its last second with ``end_of_day``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, bool):
+        raise ValueError(value)
+    text = str(value).strip()
+    if text.lstrip("-").isdigit() and len(text) != 8:
+        number = int(text)
+        return datetime.fromtimestamp(number / 1000 if number > _MS_FROM else number, UTC)
+    moment = datetime.fromisoformat(text)
+    if len(text) <= 10 and end_of_day:
+        moment += timedelta(days=1, seconds=-1)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _time(operation: str, name: str, wire: Wire, value: Any) -> str | int:
+    try:
+        moment = parse_time(value, end_of_day=name in ("to", "end_time"))
+    except (ValueError, OverflowError, OSError):
+        raise ValidationError(
+            f"{name}: {value!r} is not a time. Use ISO 8601, e.g. 2026-11-01 or 2026-11-01T06:30:00Z. Nothing was sent.",
+            operation=operation,
+            sent=False,
+        ) from None
+    if wire is Wire.DATE:
+        return moment.strftime("%Y-%m-%d")
+    seconds = moment.timestamp()
+    return int(seconds) if wire is Wire.UNIX_SECONDS else int(seconds * 1000)
+
+
+def _segment(operation: str, name: str, value: Any) -> str:
+    """One path segment, percent-encoded; dots and nothing are refused because they change the route."""
+    text = str(value)
+    if text.strip(". ") == "":
+        raise ValidationError(f"{name}: {text!r} cannot be part of a path. Nothing was sent.", operation=operation, sent=False)
+    return quote(text, safe="")
+
+
+def _query_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _resource(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the call is about, for errors and receipts: the last id in the path."""
+    ids = [n for n, p in operation.parameters.items() if p.location == "path" and n.endswith("_id") and n in arguments]
+    kind = arguments.get("resource_type") if "resource_type" in operation.parameters else None
+    if kind is None and operation.path.startswith("/"):
+        kind = operation.path.split("/")[1]
+    return {"resource_type": kind, "resource_id": arguments[ids[0]] if ids else None}

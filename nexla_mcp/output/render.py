@@ -1,0 +1,75 @@
+"""Values as text that stands alone: tables for rows, lines for objects.
+
+    as_text([{"id": 1, "name": "orders"}], ("id", "name"))
+
+Many hosts show a model only the text of a result, so it must say everything the structure says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+CELL = 80
+LINE = 400
+
+
+def pick(value: Any, path: str) -> Any:
+    """The value at a dotted path; a list on the way yields the list of what is found in it."""
+    for key in path.split("."):
+        if isinstance(value, list):
+            value = [v for item in value if (v := pick(item, key)) is not None]
+        elif isinstance(value, dict):
+            value = value.get(key)
+        else:
+            return None
+    return value
+
+
+def select(value: Any, fields: Sequence[str]) -> Any:
+    """Only ``fields`` of an object or of each row; dotted paths become keys as they are written."""
+    if isinstance(value, list):
+        return [select(item, fields) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {field: found for field in fields if (found := pick(value, field)) is not None}
+
+
+def as_text(value: Any, columns: Sequence[str] = ()) -> str:
+    """``value`` for a reader: a Markdown table for a list of objects, ``key: value`` lines for one object."""
+    if value is None or value == "":
+        return "(empty reply)"
+    if isinstance(value, list):
+        if value and all(isinstance(item, dict) for item in value):
+            return table(value, columns or _columns(value))
+        return "\n".join(f"- {_short(item, LINE)}" for item in value) or "(no rows)"
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {_short(content, LINE)}" for key, content in value.items()) or "(empty object)"
+    return str(value)
+
+
+def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """A Markdown table; cells are cut at 80 characters and a column that is empty everywhere is left out."""
+    cells = [[_short(pick(row, column) if column not in row else row[column], CELL) for column in columns] for row in rows]
+    used = [i for i in range(len(columns)) if any(row[i] for row in cells)] or list(range(len(columns)))
+    lines = [[columns[i] for i in used], ["---"] * len(used), *[[row[i] for i in used] for row in cells]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The keys with plain values in the order they appear, at most ten."""
+    seen: dict[str, None] = {}
+    for row in rows[:50]:
+        for key, value in row.items():
+            if not isinstance(value, dict | list):
+                seen.setdefault(key)
+    return list(seen)[:10] or list(rows[0])[:10]
+
+
+def _short(value: Any, limit: int) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
+    text = " ".join(text.split()).replace("|", "\\|") if limit == CELL else text
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,1 @@
+"""The MCP side: protocol handlers, the tool list, asking the person, transports."""

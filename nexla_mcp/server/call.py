@@ -1,0 +1,40 @@
+"""One call on its way: the shared runtime, how to report progress, how to ask, and the control arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from nexla_mcp.policy.gate import Asker
+from nexla_mcp.server.runtime import Runtime
+
+Progress = Callable[[float, float | None, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How much of a result is shown."""
+
+    fields: tuple[str, ...] = ()
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Arguments that steer a change and are never sent."""
+
+    dry_run: bool = False
+    ticket: str | None = None
+    typed_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What every handler gets."""
+
+    runtime: Runtime
+    progress: Progress
+    protocol_version: str
+    asker: Asker | None = None
+    client_name: str = ""
+    view: View = field(default_factory=View)

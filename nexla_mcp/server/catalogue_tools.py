@@ -1,0 +1,228 @@
+"""The handlers of the catalogue tools: who am I, search, describe, and the three executors.
+
+Three executors instead of one keep the hints honest: a host may run reads by itself and always ask before
+the third. Each refuses an operation of another class and names the right one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import nexla_mcp
+from nexla_mcp.arguments.check import check
+from nexla_mcp.catalog.records import Operation, Risk, ToolSpec, ValueSchema
+from nexla_mcp.catalog.schema import nested, tool_schema, value_schema
+from nexla_mcp.output.render import pick, table
+from nexla_mcp.output.untrusted import clean
+from nexla_mcp.server.call import Call, Controls
+from nexla_mcp.server.execute import UNDOCUMENTED, change, executor_of, read
+from nexla_mcp.server.outcome import Outcome, failure
+from nexla_mcp.server.resources_of_a_kind import get_resource, list_resources
+
+Handler = Callable[[Call, Mapping[str, Any]], Awaitable[Outcome]]
+_ASKED = {
+    Risk.READ: "Nothing is asked: it changes nothing.",
+    Risk.WRITE: "Nothing is asked; dry_run shows the request first.",
+    Risk.DISRUPT: "A person is shown what it reaches and confirms.",
+    Risk.DESTROY: "A person is shown what it reaches and types the name of the target.",
+}
+
+
+async def whoami(call: Call, _: Mapping[str, Any]) -> Outcome:
+    """Handler of ``nexla_whoami``."""
+    runtime = call.runtime
+    operation = runtime.catalog.operation("users_get_current")
+    body = clean((await runtime.client.call(operation, {})).body, operation.returns.sensitive_fields)
+    person = {
+        k: v for k in ("id", "full_name", "email", "status", "user_tier", "impersonated") if (v := pick(body, k)) is not None
+    }
+    org_row = next((v for k in ("default_org", "org", "current_org") if isinstance(v := pick(body, k), dict)), {})
+    organization = {k: org_row[k] for k in ("id", "name", "email_domain", "status") if k in org_row}
+    if isinstance(body, dict) and isinstance(body.get("super_user"), bool):
+        person["super_user"] = body["super_user"]
+    memberships = [m for m in body.get("org_memberships") or [] if isinstance(m, dict)] if isinstance(body, dict) else []
+    mine = next((m for m in memberships if m.get("id") == organization.get("id")), None)
+    if mine is not None:
+        organization["administrator"] = bool(mine.get("is_admin?", mine.get("is_admin", False)))
+    server = {
+        "version": nexla_mcp.__version__,
+        "api_url": clean(runtime.api_url),
+        "sandbox": runtime.sandbox,
+        "signed_in_with": "service key" if runtime.sandbox or runtime.settings.service_key else "access token",
+        "profile": str(runtime.settings.profile),
+        "toolsets": list(runtime.settings.toolsets),
+        "read_only": runtime.settings.read_only,
+        "confirm": str(runtime.settings.confirm),
+        "asks_by": runtime.gate.channel(call.asker),
+        "protocol": call.protocol_version,
+        "operations": len(runtime.catalog.operations),
+    }
+    how = {
+        "form": "a form of your client",
+        "ticket": "a preview and a ticket in two calls; your client cannot show a form",
+        "deny": "nothing: such changes are refused",
+    }[server["asks_by"]]
+    admin = "" if "administrator" not in organization else ", administrator" if organization["administrator"] else ", member"
+    lines = [
+        f"Nexla user {person.get('full_name') or '?'} <{person.get('email') or '?'}> (id {person.get('id')}){admin},"
+        f" organisation {organization.get('name') or '?'} (id {organization.get('id')}).",
+        f"Server nexla-mcp {server['version']} at {server['api_url']}"
+        + (" (the built-in sandbox: nothing real)." if runtime.sandbox else "."),
+        "Read-only: every change is refused."
+        if runtime.settings.read_only
+        else f"Changes that stop or delete something are confirmed by {how}.",
+    ]
+    return Outcome("\n".join(lines), {"user": person, "organization": organization, "server": server}, operation=operation.name)
+
+
+async def search(call: Call, arguments: Mapping[str, Any]) -> Outcome:
+    """Handler of ``nexla_search_operations``."""
+    catalog = call.runtime.catalog
+    toolset = arguments.get("toolset")
+    if toolset is not None and toolset not in catalog.toolsets:
+        return failure(f"toolset: there is no {toolset!r}; there are {', '.join(catalog.toolsets)}.", decision="invalid")
+    hits = call.runtime.search.search(arguments["query"], limit=arguments.get("limit", 8), toolset=toolset)
+    rows = []
+    for hit in hits:
+        operation = catalog.operations.get(hit.name)
+        rows.append(
+            {
+                "name": hit.name,
+                "title": hit.title,
+                "risk": hit.risk,
+                "toolset": hit.toolset,
+                "call_with": executor_of(operation) if operation else hit.name,
+                "description": hit.sentence,
+            }
+        )
+    text = table(rows, ("name", "risk", "call_with", "description"))
+    example = f"Arguments: nexla_describe_operation operation={rows[0]['name']}"
+    return Outcome(f"{text}\n{example}", {"operations": rows}, rows=len(rows))
+
+
+async def describe(call: Call, arguments: Mapping[str, Any]) -> Outcome:
+    """Handler of ``nexla_describe_operation``."""
+    record = call.runtime.catalog.resolve(arguments["operation"])
+    if record is None:
+        return unknown_operation(call, arguments["operation"])
+    if path := arguments.get("path"):
+        return _describe_path(record, str(path))
+    schema = tool_schema(record)
+    example = dict(record.examples[0]) if record.examples else {}
+    facts: dict[str, Any] = {"name": record.name, "title": record.title, "input_schema": schema, "example": example}
+    lines = [f"{record.name}: {record.title}", record.description]
+    if isinstance(record, Operation):
+        executor = executor_of(record)
+        undo = (
+            record.undo.note if record.undo and record.undo.operation is None else record.undo.operation if record.undo else None
+        )
+        facts |= {"risk": str(record.risk), "call_with": executor, "request": f"{record.method} {record.path}", "undo": undo}
+        facts |= {"documented": record.documented, "returns": record.returns.description}
+        lines += [f"Risk: {record.risk}. {_ASKED[record.risk]}", f"Request: {record.method} {record.path}"]
+        lines += [f"Returns: {record.returns.description}"] if record.returns.description else []
+        lines += [f"Undo: {undo}"] if undo else []
+        lines += [f"Notes: {record.notes}"] if record.notes else []
+        lines += [] if record.documented else [UNDOCUMENTED]
+        ready: dict[str, Any] = {"operation": record.name, "arguments": example}
+    else:
+        facts |= {"risk": "read" if record.hints.read_only else "write", "call_with": record.name}
+        executor, ready = record.name, example
+    required = set(record.required)
+    rows = [
+        {"argument": n, "type": v.type, "required": "yes" if n in required else "", "description": _argument_words(v)}
+        for n, v in record.parameters.items()
+    ]
+    lines.append(table(rows, ("argument", "type", "required", "description")) if rows else "It takes no arguments.")
+    lines.append(f"Example: {executor} {json.dumps(ready, ensure_ascii=False)}")
+    return Outcome("\n".join(lines), {k: v for k, v in facts.items() if v is not None})
+
+
+def _argument_words(value: ValueSchema) -> str:
+    words = value.description
+    if value.enum:
+        words += f" One of {', '.join(value.enum)}."
+    if value.known_values:
+        more = "..." if len(value.known_values) > 12 else ""
+        words += f" Seen in use: {', '.join(value.known_values[:12])}{more}"
+    inner = value.items if value.type == "array" and value.items else value
+    return words + (f" Fields: {', '.join(inner.properties)} (open with path)." if inner.properties else "")
+
+
+def _describe_path(record: Operation | ToolSpec, path: str) -> Outcome:
+    found = nested(record.parameters, path)
+    if found is None:
+        return failure(
+            f"path: {record.name} has no argument {path!r}; it has {', '.join(record.parameters) or 'none'}.", decision="invalid"
+        )
+    inner = found.items if found.type == "array" and found.items else found
+    lines = [f"{record.name}, {path}: {found.type}. {_argument_words(found)}"]
+    rows = [
+        {"field": n, "type": v.type, "required": "yes" if n in inner.required else "", "description": _argument_words(v)}
+        for n, v in inner.properties.items()
+    ]
+    if rows:
+        lines.append(table(rows, ("field", "type", "required", "description")))
+    elif inner.type == "object":
+        lines.append("A free object: its keys depend on the connector; they are sent as they are.")
+    if found.known_values:
+        lines.append(f"Seen in use: {', '.join(found.known_values)}")
+    return Outcome("\n".join(lines), {"name": record.name, "input_schema": value_schema(found, deep=True)})
+
+
+async def run_read(call: Call, arguments: Mapping[str, Any]) -> Outcome:
+    """Handler of ``nexla_read``."""
+    return await _execute(call, "nexla_read", arguments)
+
+
+async def run_write(call: Call, arguments: Mapping[str, Any]) -> Outcome:
+    """Handler of ``nexla_write``."""
+    return await _execute(call, "nexla_write", arguments)
+
+
+async def run_confirmed_write(call: Call, arguments: Mapping[str, Any]) -> Outcome:
+    """Handler of ``nexla_confirmed_write``."""
+    return await _execute(call, "nexla_confirmed_write", arguments)
+
+
+async def _execute(call: Call, executor: str, arguments: Mapping[str, Any]) -> Outcome:
+    record = call.runtime.catalog.resolve(arguments["operation"])
+    if record is None:
+        return unknown_operation(call, arguments["operation"])
+    if not isinstance(record, Operation):
+        return failure(f"{record.name} is a tool of its own: call it directly. Nothing was sent.", decision="invalid")
+    right = executor_of(record)
+    if right != executor:
+        return failure(
+            f"{record.name} has risk {record.risk}: call it with {right}, not with {executor}. Nothing was sent.",
+            decision="wrong_executor",
+            operation=record.name,
+        )
+    fitted = check(record, arguments.get("arguments") or {})
+    if record.reads:
+        return await read(call, record, fitted, call.view)
+    controls = Controls(bool(arguments.get("dry_run")), arguments.get("ticket"), arguments.get("typed_name"))
+    return await change(call, record, fitted, controls)
+
+
+def unknown_operation(call: Call, name: str) -> Outcome:
+    """There is no such operation: the nearest names, and how to find the right one."""
+    near = call.runtime.catalog.nearest(name)
+    guess = f" Did you mean {', '.join(near)}?" if near else ""
+    return failure(
+        f"There is no operation or tool {clean(name)[:80]!r}.{guess} Find one with nexla_search_operations. Nothing was sent.",
+        decision="invalid",
+    )
+
+
+HANDLERS: dict[str, Handler] = {
+    "nexla_whoami": whoami,
+    "nexla_list": list_resources,
+    "nexla_get": get_resource,
+    "nexla_search_operations": search,
+    "nexla_describe_operation": describe,
+    "nexla_read": run_read,
+    "nexla_write": run_write,
+    "nexla_confirmed_write": run_confirmed_write,
+}

@@ -1,0 +1,132 @@
+"""Everything one server process shares: settings, catalogue, the one client, the gate, parked results.
+
+    async with Runtime.open(settings, sandbox=False) as runtime:
+        server = build_server(runtime)
+
+What is heavy (HTTP client, search index, sandbox) is made on first use, so that a host that only lists
+tools gets its answer at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from nexla_mcp.catalog.catalog import Catalog
+from nexla_mcp.catalog.loader import load_catalog
+from nexla_mcp.output.results import ResultStore
+from nexla_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from nexla_mcp.catalog.search import SearchIndex
+    from nexla_mcp.client.auth import TokenSource
+    from nexla_mcp.client.client import NexlaClient
+    from nexla_mcp.client.permits import PermitLedger
+    from nexla_mcp.policy.gate import Gate
+    from nexla_mcp.state.receipts import Receipts
+
+SANDBOX_URL = "http://nexla.sandbox"
+
+
+class Runtime:
+    """The shared parts, made once and passed down."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, *, sandbox: bool = False, transport_name: str = "stdio") -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.sandbox = sandbox
+        self.transport_name = transport_name
+        self.results = ResultStore()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, *, sandbox: bool = False, transport_name: str = "stdio") -> AsyncIterator[Self]:
+        """A runtime whose client is closed at the end."""
+        runtime = cls(settings, load_catalog(), sandbox=sandbox, transport_name=transport_name)
+        try:
+            yield runtime
+        finally:
+            if "client" in runtime.__dict__:
+                await runtime.client.__aexit__(None, None, None)
+
+    @property
+    def api_url(self) -> str:
+        """Where requests go."""
+        return SANDBOX_URL if self.sandbox else self.settings.api_url
+
+    @cached_property
+    def ledger(self) -> PermitLedger:
+        """The permits that the policy issues and the client spends."""
+        from nexla_mcp.client.permits import PermitLedger
+
+        return PermitLedger()
+
+    @cached_property
+    def client(self) -> NexlaClient:
+        """The one client of this process."""
+        from nexla_mcp.client.client import NexlaClient
+
+        return NexlaClient(
+            self.api_url,
+            self._tokens,
+            self.ledger,
+            transport=self._sandbox_transport() if self.sandbox else None,
+            max_concurrency=self.settings.max_concurrency,
+        )
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The gate of this process."""
+        from nexla_mcp.policy.gate import Gate
+        from nexla_mcp.policy.ticket import TicketBook
+
+        keys = self.settings.seal_keys.get_secret_value().split(",") if self.settings.seal_keys else []
+        return Gate(self.settings.confirm, TicketBook([k.strip() for k in keys if k.strip()]), self.ledger, self.principal)
+
+    @cached_property
+    def search(self) -> SearchIndex:
+        """The index over names, synonyms and descriptions."""
+        from nexla_mcp.catalog.search import SearchIndex
+
+        return SearchIndex(self.catalog)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """One line a call, on disk."""
+        from nexla_mcp.state.receipts import Receipts
+
+        return Receipts.at(self.settings.state_dir)
+
+    @cached_property
+    def principal(self) -> str:
+        """Who acts, without saying the secret: a hash of the key and the instance."""
+        secret = self.settings.service_key or self.settings.access_token
+        text = f"{self.api_url}|{secret.get_secret_value() if secret else ''}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _tokens(self, http: httpx.AsyncClient) -> TokenSource:
+        from nexla_mcp.client.auth import FixedToken, NoTokens, ServiceKeyTokens
+
+        if self.sandbox:
+            from nexla_mcp.sandbox import SERVICE_KEY
+
+            return ServiceKeyTokens(http, SERVICE_KEY)
+        if problem := self.settings.url_problem():
+            return NoTokens(problem)
+        if self.settings.service_key:
+            return ServiceKeyTokens(http, self.settings.service_key.get_secret_value())
+        if self.settings.access_token:
+            return FixedToken(self.settings.access_token.get_secret_value())
+        return NoTokens()
+
+    def _sandbox_transport(self) -> httpx.AsyncBaseTransport:
+        import httpx
+
+        from nexla_mcp.sandbox import create_app
+
+        return httpx.ASGITransport(app=create_app())

@@ -1,0 +1,96 @@
+"""Settings from the environment: how to reach Nexla, what is listed, how a person is asked.
+
+    settings = Settings()          # reads NEXLA_* and NEXLA_MCP_*
+    settings.configured            # is there a key or a token?
+
+A command line option wins over the environment. Secrets are ``SecretStr`` and never printed.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEFAULT_API_URL = "https://dataops.nexla.io/nexla-api"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Profile(StrEnum):
+    """Which tools are listed; every operation can be called by name in each of them."""
+
+    DEFAULT = "default"
+    LEAN = "lean"
+    ALL = "all"
+
+
+class Confirm(StrEnum):
+    """How a person confirms a call that stops, deletes or exposes something."""
+
+    AUTO = "auto"
+    TICKET = "ticket"
+    DENY = "deny"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside."""
+
+    model_config = SettingsConfigDict(env_prefix="NEXLA_MCP_", frozen=True, extra="ignore", populate_by_name=True)
+
+    service_key: SecretStr | None = Field(
+        None, validation_alias="NEXLA_SERVICE_KEY", description="Service key; exchanged for a session token. Wins over the token."
+    )
+    access_token: SecretStr | None = Field(
+        None, validation_alias="NEXLA_ACCESS_TOKEN", description="Session token used as it is; cannot be renewed."
+    )
+    api_url: str = Field(
+        DEFAULT_API_URL, validation_alias="NEXLA_API_URL", description="Base URL of the Nexla API, without a trailing slash."
+    )
+    profile: Profile = Field(Profile.DEFAULT, description="Tools to list: default, lean or all.")
+    toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="List the operations of these toolsets as tools, comma-separated."
+    )
+    read_only: bool = Field(False, description="Refuse every call that changes something.")
+    confirm: Confirm = Field(
+        Confirm.AUTO, description="auto: ask with a form, else with a ticket; ticket: always two calls; deny: refuse."
+    )
+    seal_keys: SecretStr | None = Field(
+        None, description="Keys (32 bytes or more, comma-separated, the first one seals) for tickets; default: made at start."
+    )
+    log_level: str = Field("warning", description="Level of the log on stderr.")
+    max_concurrency: int = Field(8, ge=1, le=64, description="Requests to Nexla at the same time.")
+    allow_http: bool = Field(False, description="Accept an http:// API URL that is not on loopback.")
+    state_dir: Path | None = Field(None, description="Folder of the receipts; default: the platform's state folder.")
+
+    @field_validator("service_key", "access_token", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("toolsets", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("api_url", mode="before")
+    @classmethod
+    def _trim(cls, value: Any) -> Any:
+        return (str(value).strip().rstrip("/") or DEFAULT_API_URL) if value is not None else DEFAULT_API_URL
+
+    @property
+    def configured(self) -> bool:
+        """True when there is a way to authenticate."""
+        return self.service_key is not None or self.access_token is not None
+
+    def url_problem(self) -> str | None:
+        """Why ``api_url`` cannot be used, or None."""
+        parts = urlsplit(self.api_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return f"NEXLA_API_URL is {self.api_url!r}: it must be a URL such as {DEFAULT_API_URL}."
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK and not self.allow_http:
+            return "NEXLA_API_URL is plain http: the key would travel unencrypted. Use https, or set NEXLA_MCP_ALLOW_HTTP=1."
+        return None

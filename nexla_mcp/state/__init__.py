@@ -1,0 +1,1 @@
+"""What outlives a call: receipts of everything that was asked for and decided."""
