@@ -49,9 +49,9 @@ def as_text(value: Any, columns: Sequence[str] = ()) -> str:
     return str(value)
 
 
-def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """A Markdown table; cells are cut at 80 characters and a column that is empty everywhere is left out."""
-    cells = [[_short(pick(row, column) if column not in row else row[column], CELL) for column in columns] for row in rows]
+def table(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, cell: int = CELL) -> str:
+    """A Markdown table; cells are cut at ``cell`` characters and a column that is empty everywhere is left out."""
+    cells = [[_cell(pick(row, column) if column not in row else row[column], cell) for column in columns] for row in rows]
     used = [i for i in range(len(columns)) if any(row[i] for row in cells)] or list(range(len(columns)))
     lines = [[columns[i] for i in used], ["---"] * len(used), *[[row[i] for i in used] for row in cells]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -71,5 +71,9 @@ def _short(value: Any, limit: int) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
-    text = " ".join(text.split()).replace("|", "\\|") if limit == CELL else text
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _cell(value: Any, limit: int) -> str:
+    """One line without bars, for a table."""
+    return " ".join(_short(value, limit).split()).replace("|", "\\|")

@@ -16,13 +16,13 @@ from collections.abc import Iterable
 from typing import Any
 
 _SECRET_KEYS = re.compile(
-    r"(?:^|[_.\-])(?:password|passwd|passphrase|pwd|secret|secrets|private_?key|privatekey|api_?keys?|access_?key|access_?keys"
+    r"(?:^|_)(?:password|passwd|passphrase|pwd|secret|secrets|private_?key|privatekey|api_?keys?|access_?key|access_?keys"
     r"|secret_?key|token|tokens|access_?token|refresh_?token|id_?token|session_?token|bearer|authorization|auth_?header"
     r"|client_?secret|credentials_enc(?:_iv)?|last_rotated_key|idp_cert|secret_config|client_config|connection_?string"
-    r"|sas_?token|account_?key|service_?key|encryption_?key|signing_?key|ssh_?key|pem|jaas_?config|sasl_jaas_config)$",
+    r"|sas_?token|account_?key|service_?key|encryption_?key|signing_?key|ssh_?key|pem|jaas_?config)$",
     re.I,
 )
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[.\-\s]+")
 _SECRET_TEXTS = (
     re.compile(r"(?<=[?&]api_key=)[^&\s\"']+", re.I),
     re.compile(r"(?<=[?&]token=)[^&\s\"']+", re.I),
@@ -70,7 +70,7 @@ def clean_text(text: str) -> str:
 
 def looks_secret(key: str) -> bool:
     """True for a key that names a secret, in snake case, kebab case, dotted or camel case."""
-    return bool(_SECRET_KEYS.search(_CAMEL.sub("_", key)))
+    return bool(_SECRET_KEYS.search(_WORD_BREAK.sub("_", key)))
 
 
 def _walk(value: Any, sensitive: set[tuple[str, ...]], path: tuple[str, ...]) -> Any:

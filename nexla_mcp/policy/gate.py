@@ -16,40 +16,16 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from nexla_mcp.catalog.records import Risk
 from nexla_mcp.client.permits import Permit, PermitLedger
 from nexla_mcp.policy.plan import Plan, arguments_hash
+from nexla_mcp.policy.questions import Answer, Asker, Question
 from nexla_mcp.policy.ticket import Claims, TicketBook, TicketError
 from nexla_mcp.settings import Confirm
 
 UNCHANGED = "Nothing was changed."
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a person is asked: a text, and the fields of a flat form as JSON Schema."""
-
-    message: str
-    form: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: accept, decline or cancel, and the fields of the form."""
-
-    action: str
-    content: dict[str, Any]
-    ticket: str
-
-
-class Asker(Protocol):
-    """A way to put a form before a person."""
-
-    async def ask(self, question: Question, ticket: str) -> Answer:
-        """Ask now; or, where the protocol wants it, end the call with the question and be called again."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

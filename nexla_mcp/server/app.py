@@ -165,7 +165,7 @@ async def _answer(
     except TimeoutError:
         decision = "timed out"
         outcome = failure(
-            f"{clean_text(params.name)[:80]}: no answer within {LIMIT_S:.0f} s. Ask for less (limit, a narrower window) or again later."
+            f"{clean_text(params.name)[:80]}: no answer within {LIMIT_S:.0f} s. Ask for less (limit, window) or again later."
         )
     finally:
         _receipt(runtime, ctx, params, decision, outcome, began)

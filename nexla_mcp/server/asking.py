@@ -14,7 +14,7 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from nexla_mcp.policy.gate import Answer, Asker, Question
+from nexla_mcp.policy.questions import Answer, Asker, Question
 
 KEY = "confirmation"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from nexla_mcp.policy.gate import Asker
+from nexla_mcp.policy.questions import Asker
 from nexla_mcp.server.runtime import Runtime
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]

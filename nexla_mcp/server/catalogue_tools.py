@@ -97,7 +97,7 @@ async def search(call: Call, arguments: Mapping[str, Any]) -> Outcome:
                 "description": hit.sentence,
             }
         )
-    text = table(rows, ("name", "risk", "call_with", "description"))
+    text = table(rows, ("name", "risk", "call_with", "description"), cell=160)
     example = f"Arguments: nexla_describe_operation operation={rows[0]['name']}"
     return Outcome(f"{text}\n{example}", {"operations": rows}, rows=len(rows))
 
@@ -134,7 +134,7 @@ async def describe(call: Call, arguments: Mapping[str, Any]) -> Outcome:
         {"argument": n, "type": v.type, "required": "yes" if n in required else "", "description": _argument_words(v)}
         for n, v in record.parameters.items()
     ]
-    lines.append(table(rows, ("argument", "type", "required", "description")) if rows else "It takes no arguments.")
+    lines.append(table(rows, ("argument", "type", "required", "description"), cell=600) if rows else "It takes no arguments.")
     lines.append(f"Example: {executor} {json.dumps(ready, ensure_ascii=False)}")
     return Outcome("\n".join(lines), {k: v for k, v in facts.items() if v is not None})
 
@@ -147,6 +147,8 @@ def _argument_words(value: ValueSchema) -> str:
         more = "..." if len(value.known_values) > 12 else ""
         words += f" Seen in use: {', '.join(value.known_values[:12])}{more}"
     inner = value.items if value.type == "array" and value.items else value
+    if inner is not value and inner.enum:
+        words += f" Each one of {', '.join(inner.enum)}."
     return words + (f" Fields: {', '.join(inner.properties)} (open with path)." if inner.properties else "")
 
 
@@ -163,7 +165,7 @@ def _describe_path(record: Operation | ToolSpec, path: str) -> Outcome:
         for n, v in inner.properties.items()
     ]
     if rows:
-        lines.append(table(rows, ("field", "type", "required", "description")))
+        lines.append(table(rows, ("field", "type", "required", "description"), cell=600))
     elif inner.type == "object":
         lines.append("A free object: its keys depend on the connector; they are sent as they are.")
     if found.known_values:

@@ -1,0 +1,146 @@
+"""Spec files are read into frozen records, or the error names file and entry."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from nexla_mcp.arguments.check import check
+from nexla_mcp.catalog.catalog import Catalog
+from nexla_mcp.catalog.kinds import resource_kinds
+from nexla_mcp.catalog.loader import SpecError, data_root, load_catalog
+from nexla_mcp.catalog.records import Operation, Risk, Toolset
+
+GOOD = {
+    "toolset": "things",
+    "title": "Things",
+    "description": "Things of a test.",
+    "operations": [
+        {
+            "name": "things_get",
+            "title": "Get a thing",
+            "description": "Returns one thing with all its fields.",
+            "risk": "read",
+            "method": "GET",
+            "path": "/things/{thing_id}",
+            "parameters": {"thing_id": {"in": "path", "type": "integer"}},
+            "required": ["thing_id"],
+            "returns": {"shape": "object"},
+        }
+    ],
+}
+
+
+def write(root: Path, toolset: dict[str, object]) -> Path:
+    (root / "things.json").write_text(json.dumps(toolset))
+    return root
+
+
+def changed(**changes: object) -> dict[str, object]:
+    return {**GOOD, "operations": [{**GOOD["operations"][0], **changes}]}  # type: ignore[index]
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    assert load_catalog(write(tmp_path, GOOD)).operation("things_get").risk is Risk.READ
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"risk": "dangerous"}, "risk"),
+        ({"path": "/things/{other_id}"}, "path has"),
+        ({"required": []}, "must be required"),
+        ({"method": "PATCH"}, "method"),
+        ({"risk": "destroy"}, "needs a preview"),
+        ({"undo": {"operation": "things_restore"}}, "things_restore"),
+        ({"name": "Things-Get"}, "name"),
+        ({"parameters": {"thing_id": {"in": "path", "type": "array"}}}, "items"),
+    ],
+)
+def test_a_mistake_is_reported_with_file_entry_and_key(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    with pytest.raises(SpecError) as error:
+        load_catalog(write(tmp_path, changed(**changes)))
+    assert "things.json" in str(error.value)
+    assert "operation" in str(error.value)
+    assert said in str(error.value)
+
+
+def test_a_name_is_defined_once(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    (tmp_path / "twins.json").write_text(json.dumps({**GOOD, "toolset": "twins"}))
+    with pytest.raises(SpecError, match=r"things_get is already defined in things"):
+        load_catalog(tmp_path)
+
+
+def test_a_preview_must_not_change_anything(tmp_path: Path) -> None:
+    drop = {"name": "things_drop", "risk": "destroy", "method": "DELETE"}
+    preview = {"change": "delete", "target": {"operation": "things_drop", "arguments": {"thing_id": "$thing_id"}}}
+    with pytest.raises(SpecError, match="preview must read"):
+        load_catalog(write(tmp_path, changed(**drop, preview=preview)))
+
+
+def test_records_cannot_be_changed(catalog: Catalog) -> None:
+    with pytest.raises(ValidationError):
+        catalog.operation("flows_get").risk = Risk.DESTROY  # type: ignore[misc]
+
+
+def test_every_example_fits_its_own_schema(catalog: Catalog) -> None:
+    for record in [*catalog.operations.values(), *catalog.tools.values()]:
+        for example in record.examples:
+            check(record, example)
+
+
+def test_every_operation_has_an_example_and_synonyms(catalog: Catalog) -> None:
+    assert [o.name for o in catalog.operations.values() if not o.examples or len(o.synonyms) < 3] == []
+
+
+def test_every_change_says_how_it_is_undone(catalog: Catalog) -> None:
+    assert [o.name for o in catalog.operations.values() if not o.reads and o.undo is None] == []
+
+
+def test_the_json_schema_for_editors_accepts_every_file_and_refuses_unknown_keys() -> None:
+    root = data_root("tool_specs")
+    validator = Draft202012Validator(json.loads((root / "schema" / "toolset.schema.json").read_text()))
+    for path in root.glob("*.json"):
+        validator.validate(json.loads(path.read_text()))
+    assert not validator.is_valid(changed(colour="red"))
+    assert validator.is_valid(GOOD)
+
+
+def test_names_are_found_in_the_ways_people_write_them(catalog: Catalog) -> None:
+    for name in ("flows_pause", "nexla_flows_pause", "flows.pause", "flows-pause", " flows_pause "):
+        record = catalog.resolve(name)
+        assert isinstance(record, Operation)
+        assert record.name == "flows_pause"
+    assert catalog.resolve("flows_explode") is None
+
+
+def test_the_generic_tools_offer_every_kind_there_is(catalog: Catalog) -> None:
+    kinds = resource_kinds(catalog)
+    for tool in ("nexla_list", "nexla_get"):
+        assert set(catalog.tools[tool].parameters["resource_type"].enum) == set(kinds)
+
+
+def test_first_sentences_stand_alone(catalog: Catalog) -> None:
+    for record in [*catalog.operations.values(), *catalog.tools.values()]:
+        assert len(re.split(r"(?<=[.!?])\s", record.description)[0]) <= 200, record.name
+
+
+def test_the_published_risk_of_an_operation_is_not_lowered(catalog: Catalog) -> None:
+    """Unknown is destroy; whatever deletes or replaces a whole list is never less than disrupt."""
+    for operation in catalog.operations.values():
+        if operation.method == "DELETE":
+            assert operation.risk in (Risk.DESTROY, Risk.DISRUPT, Risk.WRITE), operation.name
+        if operation.name.endswith(("_delete", "_replace_accessors")):
+            assert operation.risk is Risk.DESTROY, operation.name
+
+
+def test_toolset_files_carry_their_own_name() -> None:
+    for path in data_root("tool_specs").glob("*.json"):
+        assert Toolset.model_validate_json(path.read_bytes()).toolset == path.stem
