@@ -77,7 +77,9 @@ def main() -> int:
         times["ours"].append(seconds_to_list(ours))
     middle = {name: statistics.median(values) for name, values in times.items()}
     ratio = middle["ours"] / middle["bare"]
-    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {runs} runs each, alternating")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {runs} runs each, alternating"
+    )
     print(f"bare SDK server: {middle['bare'] * 1000:.0f} ms to tools/list (median)")
     print(f"nexla-mcp serve: {middle['ours'] * 1000:.0f} ms")
     print(f"ratio: {ratio:.2f} (target <= 1.25)")

@@ -50,6 +50,19 @@ def stages(flow: Any, start: list[dict[str, Any]] | None = None) -> list[dict[st
     return list(rows.values())
 
 
+def with_owner(flow: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """An origin node with name, status and owner taken from the flat row of its source where it lacks them."""
+    source = flat_row(flow, "data_sources", node.get("data_source_id"))
+    people = flow.get("users")
+    owner = (
+        next((u for u in people if isinstance(u, dict) and u.get("id") == source.get("owner_id")), None)
+        if isinstance(people, list)
+        else None
+    )
+    filled = {k: node.get(k) or source.get(k) for k in ("name", "status")}
+    return node | filled | ({"owner": owner} if owner and "owner" not in node else {})
+
+
 def flat_row(flow: dict[str, Any], name: str, identity: Any) -> dict[str, Any]:
     """The flat row of a resource in a flow reply, or an empty one."""
     rows = flow.get(name)

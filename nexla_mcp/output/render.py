@@ -36,16 +36,21 @@ def select(value: Any, fields: Sequence[str]) -> Any:
     return {field: found for field in fields if (found := pick(value, field)) is not None}
 
 
-def as_text(value: Any, columns: Sequence[str] = ()) -> str:
-    """``value`` for a reader: a Markdown table for a list of objects, ``key: value`` lines for one object."""
+def as_text(value: Any, columns: Sequence[str] = (), *, whole: bool = False, cell: int = CELL) -> str:
+    """``value`` for a reader: a Markdown table for a list of objects, ``key: value`` lines for one object.
+
+    ``whole`` leaves nothing out: rows become lines of JSON, and long values are not cut.
+    """
     if value is None or value == "":
         return "(empty reply)"
     if isinstance(value, list):
-        if value and all(isinstance(item, dict) for item in value):
-            return table(value, columns or _columns(value))
-        return "\n".join(f"- {_short(item, LINE)}" for item in value) or "(no rows)"
+        if not whole and value and all(isinstance(item, dict) for item in value):
+            return table(value, columns or _columns(value), cell=cell)
+        return "\n".join(_short(item, None if whole else LINE) for item in value) or "(no rows)"
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {_short(content, LINE)}" for key, content in value.items()) or "(empty object)"
+        return (
+            "\n".join(f"{key}: {_short(content, None if whole else LINE)}" for key, content in value.items()) or "(empty object)"
+        )
     return str(value)
 
 
@@ -67,11 +72,11 @@ def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
     return list(seen)[:10] or list(rows[0])[:10]
 
 
-def _short(value: Any, limit: int) -> str:
+def _short(value: Any, limit: int | None) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _cell(value: Any, limit: int) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nexla_mcp.output.render import as_text, select
+from nexla_mcp.output.render import CELL, LINE, as_text, select
 
 CHARS_PER_TOKEN = 3.5
 BUDGET_TOKENS = 6_000
@@ -99,7 +99,7 @@ def shape(
     rows = value if isinstance(value, list) else None
     shown_fields = list(fields) or ([] if full else list(columns))
     shown = select(value, shown_fields) if shown_fields and _fits_fields(value, shown_fields) else value
-    body = as_text(shown, shown_fields if rows is not None else ())
+    body = as_text(shown, shown_fields if rows is not None else (), whole=full, cell=LINE if fields else CELL)
     structured: dict[str, Any] = {"operation": operation, "truncated": False}
     notes = []
     if rows is not None:

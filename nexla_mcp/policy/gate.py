@@ -99,8 +99,8 @@ class Gate:
         problem = _mismatch(claims, wanted)
         if problem is None and wanted.phrase and not _same_text(typed, wanted.phrase):
             got = "No name was typed" if not typed else "The typed name does not match"
-            problem = f'{got}: the person has to type "{wanted.phrase}" (argument typed_name).'
-            return Refused(f"{problem} {UNCHANGED}")
+            where = " (argument typed_name)" if channel == "ticket" else ""
+            return Refused(f'{got}: the person has to type "{wanted.phrase}"{where}. {UNCHANGED}')
         self._book.spend(claims)
         return Refused(f"{problem} {UNCHANGED}") if problem else self._ledger.issue(plan.request)
 

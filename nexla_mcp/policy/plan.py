@@ -20,6 +20,7 @@ from nexla_mcp.catalog.records import Call, Operation, Risk
 from nexla_mcp.client.client import NexlaClient
 from nexla_mcp.client.errors import AuthenticationError, NexlaError, NotConfiguredError
 from nexla_mcp.client.wire import ApiRequest
+from nexla_mcp.output.flow_view import with_owner
 from nexla_mcp.output.untrusted import clean, mask
 from nexla_mcp.policy.blast import affected, users_of
 from nexla_mcp.policy.diff import FieldChange, field_changes, list_changes
@@ -186,6 +187,7 @@ def describe_target(operation: Operation, request: ApiRequest, body: Any) -> Tar
     if isinstance(row.get("flows"), list) and row["flows"]:
         roots = [n for n in row["flows"] if isinstance(n, dict)]
         row = next((n for n in roots if n.get("id") == request.resource_id), roots[0] if roots else {})
+        row = with_owner(body, row)
     owner = row.get("owner")
     owner_name = (owner.get("full_name") or owner.get("email") or "") if isinstance(owner, dict) else ""
     words = {"data_sources": "source", "data_sets": "nexset", "data_sinks": "destination", "data_credentials": "credential"}
@@ -219,8 +221,9 @@ def _differences(
         changes = []
         for found in field_changes(target, body):
             hidden = operation.parameters[found.field].sensitive
+            before = "(not shown)" if hidden else clean(found.before)
             after = _masked(found.after) if hidden else clean(found.after)
-            changes.append(FieldChange(found.field, clean(found.before), after, found.vanishing))
+            changes.append(FieldChange(found.field, before, after, found.vanishing))
         return changes, [] if changes else ["No field would change."]
     lists = [v for v in body.values() if isinstance(v, list)]
     if not lists and change == "revoke":

@@ -19,7 +19,7 @@ import anyio
 from nexla_mcp.catalog.kinds import Kind, resource_kinds
 from nexla_mcp.client.client import rows_of
 from nexla_mcp.client.errors import AuthorizationError, NexlaError, NotFoundError, ValidationError
-from nexla_mcp.output.flow_view import flat_row
+from nexla_mcp.output.flow_view import flat_row, with_owner
 from nexla_mcp.output.render import pick, table
 from nexla_mcp.output.results import shape
 from nexla_mcp.output.untrusted import clean
@@ -126,13 +126,8 @@ async def _pages(call: Call, kind: Kind, role: str | None) -> Listing:
 def _flow_row(body: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     """An origin node with its name and owner from the flat lists, without the tree below it."""
     source = flat_row(body, "data_sources", node.get("data_source_id"))
-    owner = next((u for u in body.get("users") or [] if isinstance(u, dict) and u.get("id") == source.get("owner_id")), None)
-    row = {k: v for k, v in node.items() if k != "children"}
-    row["name"] = node.get("name") or source.get("name")
-    row["status"] = node.get("status") or source.get("status")
-    return (
-        row | ({"owner": owner} if owner else {}) | {k: source[k] for k in ("tags", "updated_at") if k in source and k not in row}
-    )
+    row = {k: v for k, v in with_owner(body, node).items() if k != "children"}
+    return row | {k: source[k] for k in ("tags", "updated_at") if k in source and k not in row}
 
 
 async def _matches(call: Call, row: dict[str, Any], arguments: Mapping[str, Any]) -> bool:

@@ -44,7 +44,10 @@ def test_an_object_may_come_as_json_text(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("word", ["source", "sources", "data_sources", "data_source", "SOURCE", "Data-Source"])
 def test_every_word_for_a_kind_of_resource_is_understood(catalog: Catalog, word: str) -> None:
-    assert check(catalog.operation("flows_get_by_resource"), {"resource_type": word, "resource_id": 1})["resource_type"] == "data_sources"
+    assert (
+        check(catalog.operation("flows_get_by_resource"), {"resource_type": word, "resource_id": 1})["resource_type"]
+        == "data_sources"
+    )
     assert check(catalog.tools["nexla_get"], {"resource_type": word, "id": 1})["resource_type"] == "source"
 
 
@@ -67,7 +70,9 @@ def test_the_nearest_value_is_named(catalog: Catalog) -> None:
 
 def test_a_secret_is_not_repeated_in_an_error(catalog: Catalog) -> None:
     with pytest.raises(ArgumentError) as error:
-        check(catalog.operation("credentials_create"), {"name": "s3", "credentials_type": "s3", "credentials": "hunter2-is-the-key"})
+        check(
+            catalog.operation("credentials_create"), {"name": "s3", "credentials_type": "s3", "credentials": "hunter2-is-the-key"}
+        )
     assert "hunter2" not in str(error.value)
 
 

@@ -48,7 +48,9 @@ def test_a_text_that_is_no_time_is_refused_before_anything_is_sent(catalog: Cata
         request(catalog, "flows_get_flow_logs", flow_id=1, **{"from": "yesterday-ish"})
 
 
-@pytest.mark.parametrize("moment", ["2025-11-21T10:40:00Z", "2025-11-21T11:40:00+01:00", 1763721600, 1763721600000, "1763721600000"])
+@pytest.mark.parametrize(
+    "moment", ["2025-11-21T10:40:00Z", "2025-11-21T11:40:00+01:00", 1763721600, 1763721600000, "1763721600000"]
+)
 def test_a_moment_may_be_written_in_several_ways(moment: Any) -> None:
     assert parse_time(moment).isoformat() == "2025-11-21T10:40:00+00:00"
 

@@ -16,13 +16,26 @@ CANARY = "canary-7f3b9c2e51d84a06"
 
 @pytest.mark.parametrize(
     "key",
-    ["password", "db_password", "apiKey", "api_key", "secret", "clientSecret", "access_token", "AWS_SECRET_KEY", "private-key", "sasl.jaas.config"],
+    [
+        "password",
+        "db_password",
+        "apiKey",
+        "api_key",
+        "secret",
+        "clientSecret",
+        "access_token",
+        "AWS_SECRET_KEY",
+        "private-key",
+        "sasl.jaas.config",
+    ],
 )
 def test_a_key_that_names_a_secret_is_masked(key: str) -> None:
     assert clean({key: CANARY})[key] == mask(CANARY)
 
 
-@pytest.mark.parametrize("key", ["primaryKey", "primary.key", "map_primary_key", "name", "keys", "tokens_used", "secretary", "key"])
+@pytest.mark.parametrize(
+    "key", ["primaryKey", "primary.key", "map_primary_key", "name", "keys", "tokens_used", "secretary", "key"]
+)
 def test_ordinary_keys_stay(key: str) -> None:
     assert not looks_secret(key)
 

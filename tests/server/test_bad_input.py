@@ -102,7 +102,7 @@ async def test_an_api_url_over_plain_http_is_refused(connect: Connect) -> None:
 
 @pytest.mark.parametrize("status", [200, 502])
 async def test_an_api_that_answers_with_a_web_page(sandbox: Any, connect: Connect, status: int) -> None:
-    sandbox.faults([{"match": "GET /flows", "status": status, "html": True}])
+    sandbox.fault("GET /flows", status=status, html=True)
     async with connect(sandbox.url) as client:
         result = await client.call_tool("nexla_read", {"operation": "flows_list"})
     assert result.is_error
@@ -111,7 +111,7 @@ async def test_an_api_that_answers_with_a_web_page(sandbox: Any, connect: Connec
 
 
 async def test_a_sign_in_that_answers_with_a_web_page(sandbox: Any, connect: Connect) -> None:
-    sandbox.faults([{"match": "POST /token", "status": 200, "html": True}])
+    sandbox.fault("POST /token", status=200, html=True)
     async with connect(sandbox.url) as client:
         result = await client.call_tool("nexla_whoami", {})
     assert result.is_error

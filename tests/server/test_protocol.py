@@ -53,7 +53,9 @@ async def test_the_same_over_http(sandbox: Any, http_server: Any, era: str) -> N
 
 @pytest.mark.parametrize("address", ["0.0.0.0:8000", "nexla.example.com:80", "8000x", "127.0.0.1:99999"])
 def test_http_is_served_on_loopback_only(tmp_path: Path, address: str) -> None:
-    ended = subprocess.run([SCRIPT, "serve", "--http", address], env=environment(tmp_path, None), capture_output=True, timeout=20, check=False)
+    ended = subprocess.run(
+        [SCRIPT, "serve", "--http", address], env=environment(tmp_path, None), capture_output=True, timeout=20, check=False
+    )
     assert ended.returncode == 2
     assert b"--http" in ended.stderr
     assert ended.stdout == b""
@@ -108,7 +110,7 @@ async def test_progress_is_told_while_several_requests_are_made(sandbox: Any, co
 
 
 async def test_a_cancelled_call_stops_its_work(sandbox: Any, connect: Connect) -> None:
-    sandbox.faults([{"match": "GET /flows", "delay_s": 30}])
+    sandbox.fault("GET /flows", delay_s=30)
     async with connect(sandbox.url) as client:
         with anyio.move_on_after(1.0):
             await client.call_tool("nexla_list", {"resource_type": "flow"})
