@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from nexla_mcp.addresses import LOOPBACK
+
 DEFAULT_API_URL = "https://dataops.nexla.io/nexla-api"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Profile(StrEnum):
@@ -64,6 +65,9 @@ class Settings(BaseSettings):
     log_level: str = Field("warning", description="Level of the log on stderr.")
     max_concurrency: int = Field(8, ge=1, le=64, description="Requests to Nexla at the same time.")
     allow_http: bool = Field(False, description="Accept an http:// API URL that is not on loopback.")
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Further hosts that webhook records may be sent to, comma-separated."
+    )
     state_dir: Path | None = Field(None, description="Folder of the receipts; default: the platform's state folder.")
 
     @field_validator("service_key", "access_token", mode="before")
@@ -71,7 +75,7 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value
 
-    @field_validator("toolsets", mode="before")
+    @field_validator("toolsets", "webhook_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value

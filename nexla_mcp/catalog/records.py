@@ -79,7 +79,9 @@ class Wire(StrEnum):
     KEYS = "keys"  # list -> each key percent-encoded, joined with commas
     SEGMENT = "segment"  # source | nexset | destination -> data_sources | data_sets | data_sinks
     KIND = "kind"  # source | nexset | destination -> SOURCE | DATASET | SINK
-    ABSOLUTE_URL = "absolute_url"  # a whole URL on an allowed host
+    ABSOLUTE_URL = "absolute_url"  # a whole URL on an allowed host; sent without the session
+    WEBHOOK_KEY = "webhook_key"  # in the query, or as Basic header when WEBHOOK_AUTH says header
+    WEBHOOK_AUTH = "webhook_auth"  # query | header; steers the key and is not sent itself
     BARE = "bare"  # the value is the request body
     MERGE = "merge"  # the object's keys join the request body
 

@@ -10,7 +10,7 @@ session once. Whatever is not a read needs a permit of the policy.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ import httpx
 import tenacity
 
 from nexla_mcp import __version__
+from nexla_mcp.addresses import LOOPBACK
 from nexla_mcp.catalog.records import Operation
 from nexla_mcp.client.auth import ACCEPT, TokenSource
 from nexla_mcp.client.errors import ApiUnreachableError, NexlaError, RateLimitError, ServerError, ValidationError
@@ -29,6 +30,7 @@ from nexla_mcp.client.wire import ApiRequest, build_request
 ATTEMPTS = 3
 LONGEST_WAIT_S = 10.0
 DEADLINE_S = 45.0
+NEXLA_DOMAINS = (".nexla.io", ".nexla.com")
 _BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -43,6 +45,7 @@ class NexlaClient:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         max_concurrency: int = 8,
+        webhook_hosts: Sequence[str] = (),
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._http = httpx.AsyncClient(
@@ -54,6 +57,7 @@ class NexlaClient:
         )
         self._tokens = tokens(self._http)
         self._ledger = ledger
+        self._webhook_hosts = frozenset(webhook_hosts)
         self._places = anyio.CapacityLimiter(max_concurrency)
         self.requests = 0
 
@@ -64,8 +68,15 @@ class NexlaClient:
         await self._http.aclose()
 
     def request(self, operation: Operation, arguments: Mapping[str, Any]) -> ApiRequest:
-        """The request a call would send, for previews, permits and dry runs; sends nothing."""
-        return build_request(operation, arguments)
+        """The request a call would send, for previews, permits and dry runs; sends nothing.
+
+        Raises:
+            ValidationError: a value cannot be put on the wire, or a webhook address is not one of Nexla's.
+        """
+        request = build_request(operation, arguments)
+        if request.leaves_the_api or operation.path.startswith("{"):
+            self._check_address(request)
+        return request
 
     async def call(self, operation: Operation, arguments: Mapping[str, Any]) -> Reply:
         """Carry out a read.
@@ -73,7 +84,7 @@ class NexlaClient:
         Raises:
             NexlaError: see :mod:`nexla_mcp.client.errors`; a PermitError for anything but a read.
         """
-        return await self.send(build_request(operation, arguments))
+        return await self.send(self.request(operation, arguments))
 
     async def send(self, request: ApiRequest, permit: Permit | None = None) -> Reply:
         """Send a request, once or with retries as its kind allows, within 45 s.
@@ -112,20 +123,19 @@ class NexlaClient:
             page += 1
 
     async def _attempt(self, request: ApiRequest) -> Reply:
+        if request.leaves_the_api:
+            self._check_address(request)
+            async with self._places:
+                return read_reply(request, await self._exchange(request, request.headers))
         token = await self._tokens.current()
         async with self._places:
-            response = await self._exchange(request, token)
+            response = await self._exchange(request, _session(token))
             if response.status_code == 401:
-                response = await self._exchange(request, await self._tokens.renew(token))
+                response = await self._exchange(request, _session(await self._tokens.renew(token)))
         return read_reply(request, response)
 
-    async def _exchange(self, request: ApiRequest, token: str) -> httpx.Response:
+    async def _exchange(self, request: ApiRequest, headers: Mapping[str, str]) -> httpx.Response:
         self.requests += 1
-        headers = {"Accept": ACCEPT, "Authorization": f"Bearer {token}"}
-        if request.path.startswith(("http:", "https:")):
-            raise ValidationError(
-                "Sending to a webhook address is not available. Nothing was sent.", operation=request.operation, sent=False
-            )
         try:
             return await self._http.request(
                 request.method,
@@ -139,6 +149,25 @@ class NexlaClient:
             raise _unreachable(self.base_url, request, error, sent=False) from error
         except httpx.HTTPError as error:
             raise _unreachable(self.base_url, request, error, sent=None) from error
+
+    def _check_address(self, request: ApiRequest) -> None:
+        """Only Nexla's hosts and the allowed ones get a webhook key, and only over TLS (or on loopback)."""
+        address, api = httpx.URL(request.path), httpx.URL(self.base_url)
+        family = next((f for f in NEXLA_DOMAINS if f".{api.host}".endswith(f)), None)
+        known = address.host in {api.host, *self._webhook_hosts} or (family is not None and f".{address.host}".endswith(family))
+        if not known:
+            raise ValidationError(
+                f"webhook_url: {address.host or 'this address'} is not a host of this Nexla instance. Nothing was sent.",
+                operation=request.operation,
+                hint="If it really is a webhook of yours, the person who runs this server adds the host to NEXLA_MCP_WEBHOOK_HOSTS.",
+                sent=False,
+            )
+        if address.scheme != "https" and address.host not in LOOPBACK:
+            raise ValidationError("webhook_url: must be https. Nothing was sent.", operation=request.operation, sent=False)
+
+
+def _session(token: str) -> dict[str, str]:
+    return {"Accept": ACCEPT, "Authorization": f"Bearer {token}"}
 
 
 def rows_of(operation: Operation, body: Any) -> list[Any]:

@@ -11,6 +11,7 @@ nothing, so the conversion is data (``wire``) and never left to the caller.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ class ApiRequest:
     method: str
     path: str
     query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     has_body: bool = False
     creates: bool = False
@@ -43,9 +45,14 @@ class ApiRequest:
     resource_type: str | None = None
     resource_id: int | str | None = None
 
+    @property
+    def leaves_the_api(self) -> bool:
+        """True for a webhook: a whole URL, without the session."""
+        return "://" in self.path
+
     def digest(self) -> str:
         """A hash of everything that is sent."""
-        content = [self.operation, self.method, self.path, self.query, self.has_body, self.body]
+        content = [self.operation, self.method, self.path, self.query, self.headers, self.has_body, self.body]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -57,6 +64,7 @@ def build_request(operation: Operation, arguments: Mapping[str, Any]) -> ApiRequ
     """
     path = operation.path
     query: dict[str, str] = {}
+    headers: dict[str, str] = {}
     merged: dict[str, Any] = {}
     body: Any = None
     has_body = False
@@ -67,7 +75,9 @@ def build_request(operation: Operation, arguments: Mapping[str, Any]) -> ApiRequ
         value = to_wire(operation.name, name, parameter, arguments[name])
         if value is None:
             continue
-        if parameter.location == "path":
+        if parameter.wire is Wire.WEBHOOK_KEY and _key_goes_into_header(operation, arguments):
+            headers["Authorization"] = "Basic " + base64.b64encode(str(value).encode()).decode()
+        elif parameter.location == "path":
             path = path.replace("{" + name + "}", value)
         elif parameter.location == "query":
             query[wire_name] = _query_text(value)
@@ -84,6 +94,7 @@ def build_request(operation: Operation, arguments: Mapping[str, Any]) -> ApiRequ
         method=operation.method,
         path=path,
         query=query,
+        headers=headers,
         body=body,
         has_body=has_body,
         creates=operation.creates,
@@ -103,6 +114,8 @@ def to_wire(operation: str, name: str, parameter: Parameter, value: Any) -> Any:
         return "true" if value else None
     if wire in (Wire.DATE, Wire.UNIX_SECONDS, Wire.UNIX_MS):
         return _time(operation, name, wire, value)
+    if wire is Wire.WEBHOOK_AUTH:
+        return None
     if wire is Wire.KEYS:
         return ",".join(_segment(operation, name, key) for key in value)
     if wire is Wire.ABSOLUTE_URL:
@@ -155,6 +168,10 @@ def _segment(operation: str, name: str, value: Any) -> str:
     if text.strip(". ") == "":
         raise ValidationError(f"{name}: {text!r} cannot be part of a path. Nothing was sent.", operation=operation, sent=False)
     return quote(text, safe="")
+
+
+def _key_goes_into_header(operation: Operation, arguments: Mapping[str, Any]) -> bool:
+    return any(p.wire is Wire.WEBHOOK_AUTH and arguments.get(n) == "header" for n, p in operation.parameters.items())
 
 
 def _query_text(value: Any) -> str:

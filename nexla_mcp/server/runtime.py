@@ -77,6 +77,7 @@ class Runtime:
             self.ledger,
             transport=self._sandbox_transport() if self.sandbox else None,
             max_concurrency=self.settings.max_concurrency,
+            webhook_hosts=self.settings.webhook_hosts,
         )
 
     @cached_property

@@ -23,7 +23,8 @@ NOWHERE = "http://127.0.0.1:9"  # the discard port: a request that leaves would 
 @pytest.mark.parametrize("name", CHANGES)
 async def test_every_change_is_refused_without_a_permit(name: str) -> None:
     operation = CATALOG.operation(name)
-    async with NexlaClient(NOWHERE, lambda _: FixedToken("t"), PermitLedger()) as client:
+    hosts = ("webhooks.example.com",)
+    async with NexlaClient(NOWHERE, lambda _: FixedToken("t"), PermitLedger(), webhook_hosts=hosts) as client:
         with pytest.raises(PermitError, match=r"Nothing was sent\.$"):
             await client.call(operation, operation.examples[0])
         assert client.requests == 0

@@ -8,7 +8,10 @@ import pytest
 
 from nexla_mcp.arguments.check import check
 from nexla_mcp.catalog.catalog import Catalog
+from nexla_mcp.client.auth import NoTokens
+from nexla_mcp.client.client import NexlaClient
 from nexla_mcp.client.errors import ValidationError
+from nexla_mcp.client.permits import PermitLedger
 from nexla_mcp.client.wire import ApiRequest, build_request, parse_time
 
 
@@ -90,3 +93,37 @@ def test_the_digest_depends_on_everything_that_is_sent(catalog: Catalog) -> None
         request(catalog, "sources_get", source_id=1),
     ]
     assert one.digest() not in {other.digest() for other in others}
+
+
+def test_a_webhook_key_goes_into_the_query_or_the_header_and_nowhere_else(catalog: Catalog) -> None:
+    call = {"webhook_url": "https://hooks.nexla.io/data/1", "api_key": "k", "record": {"a": 1}}
+    by_query = request(catalog, "webhooks_send_one_record", **call)
+    assert (by_query.query, by_query.headers, by_query.body) == ({"api_key": "k"}, {}, {"a": 1})
+    by_header = request(catalog, "webhooks_send_one_record", **call, auth_method="header")
+    assert (by_header.query, by_header.headers) == ({}, {"Authorization": "Basic aw=="})
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("https://dataops.nexla.io/webhook/1", True),
+        ("https://api.nexla.io/webhook/1", True),
+        ("https://hooks.partner.example.com/1", True),
+        ("https://nexla.io.attacker.example.com/1", False),
+        ("https://evilnexla.io/1", False),
+        ("http://api.nexla.io/webhook/1", False),
+        ("https://user@attacker.example.com/1", False),
+        ("file:///etc/passwd", False),
+        ("api.nexla.io/1", False),
+    ],
+)
+async def test_a_webhook_key_is_sent_to_known_hosts_only(catalog: Catalog, address: str, allowed: bool) -> None:
+    hosts = ("hooks.partner.example.com",)
+    operation = catalog.operation("webhooks_send_one_record")
+    arguments = {"webhook_url": address, "api_key": "k", "record": {}}
+    async with NexlaClient("https://dataops.nexla.io/nexla-api", lambda _: NoTokens(), PermitLedger(), webhook_hosts=hosts) as client:
+        if allowed:
+            assert client.request(operation, arguments).path == address
+        else:
+            with pytest.raises(ValidationError, match="Nothing was sent"):
+                client.request(operation, arguments)
