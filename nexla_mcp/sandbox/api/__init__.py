@@ -1,0 +1,1 @@
+"""The routes of the API, one module a room; each adds its entries to `ROUTES` when it is imported."""

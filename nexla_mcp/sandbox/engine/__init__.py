@@ -1,0 +1,1 @@
+"""What happens without anybody asking: schedules fire, cycles run, records are written or refused."""
