@@ -58,7 +58,7 @@ async def call(client: Client, tool: str, arguments: dict[str, Any], *, lines: i
     block = result.content[0]
     assert isinstance(block, types.TextContent)
     text = block.text.splitlines()
-    body = "\n".join(text[:lines]) + (f"\n\n({len(text) - lines} more lines)" if len(text) > lines else "")
+    body = "\n".join(line if line.startswith("|") else line + "  " for line in text[:lines]) + (f"\n\n({len(text) - lines} more lines)" if len(text) > lines else "")
     style = "red" if result.is_error else "green"
     console.print(Panel(Markdown(body), border_style=style, subtitle=f"{took:.2f} s", subtitle_align="right"))
     if result.is_error:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 CELL = 80
 LINE = 400
+_MOMENTS = frozenset({"timestamp", "runId", "run_id", "latestRunId", "ingestTime", "lastModified", "lastIngested"})
+_MS_FROM = 100_000_000_000
 
 
 def pick(value: Any, path: str) -> Any:
@@ -56,7 +59,10 @@ def as_text(value: Any, columns: Sequence[str] = (), *, whole: bool = False, cel
 
 def table(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, cell: int = CELL) -> str:
     """A Markdown table; cells are cut at ``cell`` characters and a column that is empty everywhere is left out."""
-    cells = [[_cell(pick(row, column) if column not in row else row[column], cell) for column in columns] for row in rows]
+    cells = [
+        [_cell(_readable(column, pick(row, column) if column not in row else row[column]), cell) for column in columns]
+        for row in rows
+    ]
     used = [i for i in range(len(columns)) if any(row[i] for row in cells)] or list(range(len(columns)))
     lines = [[columns[i] for i in used], ["---"] * len(used), *[[row[i] for i in used] for row in cells]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -77,6 +83,13 @@ def _short(value: Any, limit: int | None) -> str:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _readable(column: str, value: Any) -> Any:
+    """A moment in epoch milliseconds with its UTC time beside it, since nobody reads the number."""
+    if column.rpartition(".")[2] not in _MOMENTS or not isinstance(value, int) or value < _MS_FROM:
+        return value
+    return f"{value} ({datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%dT%H:%M:%SZ})"
 
 
 def _cell(value: Any, limit: int) -> str:
