@@ -15,7 +15,7 @@ from typing import Any
 CELL = 80
 LINE = 400
 _MOMENTS = frozenset({"timestamp", "runId", "run_id", "latestRunId", "ingestTime", "lastModified", "lastIngested"})
-_MS_FROM = 100_000_000_000
+_MILLISECONDS = range(100_000_000_000, 10_000_000_000_000)
 
 
 def pick(value: Any, path: str) -> Any:
@@ -59,10 +59,7 @@ def as_text(value: Any, columns: Sequence[str] = (), *, whole: bool = False, cel
 
 def table(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, cell: int = CELL) -> str:
     """A Markdown table; cells are cut at ``cell`` characters and a column that is empty everywhere is left out."""
-    cells = [
-        [_cell(_readable(column, pick(row, column) if column not in row else row[column]), cell) for column in columns]
-        for row in rows
-    ]
+    cells = [[_cell(_readable(c, row[c] if c in row else pick(row, c)), cell) for c in columns] for row in rows]
     used = [i for i in range(len(columns)) if any(row[i] for row in cells)] or list(range(len(columns)))
     lines = [[columns[i] for i in used], ["---"] * len(used), *[[row[i] for i in used] for row in cells]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -87,7 +84,7 @@ def _short(value: Any, limit: int | None) -> str:
 
 def _readable(column: str, value: Any) -> Any:
     """A moment in epoch milliseconds with its UTC time beside it, since nobody reads the number."""
-    if column.rpartition(".")[2] not in _MOMENTS or not isinstance(value, int) or value < _MS_FROM:
+    if column.rpartition(".")[2] not in _MOMENTS or not isinstance(value, int) or value not in _MILLISECONDS:
         return value
     return f"{value} ({datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%dT%H:%M:%SZ})"
 
