@@ -1,0 +1,31 @@
+"""The command line: serve an MCP client, call a tool, try the sandbox, check the set-up.
+
+stdout belongs to the protocol while serving; everything for people goes to stderr. Commands import what they
+need when they run, so that ``serve`` starts as fast as it can.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from nexla_mcp.cli import calling, checking, inspecting, serving
+
+app = typer.Typer(
+    name="nexla-mcp",
+    help="The Nexla data-flow platform as MCP tools: find out what broke, why, and repair it behind a confirmation.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(serving.serve)
+app.command()(serving.sandbox)
+app.command()(calling.call)
+app.command()(checking.doctor)
+app.command()(inspecting.tools)
+app.command()(inspecting.prompts)
+app.command()(inspecting.version)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,51 @@
+"""What every command shares: settings from options and environment, how to stop, exit codes.
+
+Exit codes: 0 done; 1 the tool or a check failed; 2 wrong usage or configuration; 3 not confirmed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+FAILED, USAGE, NOT_CONFIRMED, INTERRUPTED = 1, 2, 3, 130
+
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="Tools to list: default, lean or all.", show_default="default")
+]
+ToolsetsOption = Annotated[
+    str | None, typer.Option("--toolsets", help="List the operations of these toolsets as tools, comma-separated.")
+]
+SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use the built-in sandbox instead of a real Nexla; needs no key.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def settings_from(**given: Any) -> Any:
+    """Settings from the environment with the options of the command line on top; stops with code 2 when they are wrong."""
+    from pydantic import ValidationError
+
+    from nexla_mcp.settings import Settings
+
+    try:
+        return Settings(**{k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, p['loc'])) or 'settings'}: {p['msg']}"
+            for p in error.errors(include_input=False, include_url=False)
+        ]
+        stop("\n".join(lines))
+
+
+def stop(message: str, code: int = USAGE) -> NoReturn:
+    """End with a message for the person on stderr."""
+    sys.stderr.write(f"nexla-mcp: {message}\n")
+    raise typer.Exit(code)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    import json
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
