@@ -1,0 +1,182 @@
+"""nexla_triage: what is broken in the organisation, and what do the failures share?
+
+    answer = await triage(facts, {"since": "2026-11-20", "limit": 8})
+
+Lists first (flows with their newest runs, health, ERROR notifications); only what looks suspicious is
+examined as nexla_debug_flow would. Findings with the same cause at the same resource are one finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+
+from nexla_mcp.client.errors import (
+    ApiUnreachableError,
+    AuthenticationError,
+    AuthorizationError,
+    NotConfiguredError,
+    RateLimitError,
+)
+from nexla_mcp.runbooks.debug_flow import cannot_start, examine
+from nexla_mcp.runbooks.diagnosis import Diagnosis, Step
+from nexla_mcp.runbooks.facts import Facts
+from nexla_mcp.runbooks.locate import Located
+from nexla_mcp.runbooks.overview import Overview, Suspicion, read_overview
+from nexla_mcp.runbooks.shapes.lenient import iso, moment, quote, whole
+from nexla_mcp.runbooks.triage_answer import Shared, Triage
+
+CLOSELY = 8
+AT_MOST = 20
+SIDE_BY_SIDE = 3
+_RANK = {"failing": 4, "stopped": 3, "degraded": 2, "unknown": 1, "healthy": 0}
+
+
+async def triage(facts: Facts, arguments: Mapping[str, Any]) -> Triage:
+    """Look over everything that the caller sees.
+
+    Raises:
+        ApiUnreachableError, NotConfiguredError: there is no API to ask.
+    """
+    limit = min(max(whole(arguments.get("limit")) or CLOSELY, 1), AT_MOST)
+    overview = await read_overview(facts, since=moment(arguments.get("since")))
+    if overview.error is not None:
+        if isinstance(overview.error, ApiUnreachableError | NotConfiguredError) or not isinstance(
+            overview.error, AuthenticationError | AuthorizationError | RateLimitError
+        ):
+            raise overview.error
+        stop = cannot_start(overview.error)
+        finding = Shared(stop.root_cause, [], "unknown", []) if stop.root_cause else None
+        return Triage(
+            "unknown", stop.summary, [finding] if finding else [], 0, 0, ["all flows: nothing could be read"], stop.next_steps
+        )
+    closely = [s for s in overview.suspicions if not s.only_paused][:limit]
+    diagnoses = await _examine(facts, closely)
+    shared = _group(closely, diagnoses)
+    shared += _paused(overview)
+    return _answer(facts, overview, closely, diagnoses, shared)
+
+
+async def _examine(facts: Facts, chosen: list[Suspicion]) -> dict[int, Diagnosis]:
+    found: dict[int, Diagnosis] = {}
+    places = anyio.CapacityLimiter(SIDE_BY_SIDE)
+
+    async def one(suspicion: Suspicion) -> None:
+        async with places:
+            flow = suspicion.flow
+            _, diagnosis = await examine(facts, Located(flow), None, spent=2)
+            found[flow.flow_id or 0] = diagnosis
+
+    async with anyio.create_task_group() as group:
+        for suspicion in chosen:
+            group.start_soon(one, suspicion)
+    return found
+
+
+def _group(chosen: list[Suspicion], diagnoses: dict[int, Diagnosis]) -> list[Shared]:
+    """One finding per cause and resource; the same refused credential under several flows is one."""
+    groups: dict[tuple[str, str, int | None], Shared] = {}
+    for suspicion in chosen:
+        flow_id = suspicion.flow.flow_id or 0
+        d = diagnoses.get(flow_id)
+        if d is None or d.root_cause is None:
+            continue
+        c = d.root_cause
+        key = (c.cause, c.resource_type, c.resource_id)
+        if key in groups:
+            groups[key].flows.append(flow_id)
+            groups[key].steps += [s for s in d.next_steps if s not in groups[key].steps]
+            if _RANK[d.verdict] > _RANK[groups[key].verdict]:
+                groups[key].verdict = d.verdict
+        else:
+            groups[key] = Shared(c, [flow_id], d.verdict, list(d.next_steps), d.first_bad_run_at)
+    _into_upstream(groups)
+    return sorted(groups.values(), key=lambda g: (-_RANK[g.verdict], -len(g.flows)))
+
+
+def _into_upstream(groups: dict[tuple[str, str, int | None], Shared]) -> None:
+    """A flow that waits for a failing one belongs to that one's finding."""
+    for key in [k for k in groups if k[0] == "upstream_flow_failing"]:
+        source = next((g for k, g in groups.items() if k[0] != "upstream_flow_failing" and key[2] in g.flows), None)
+        if source is not None:
+            source.flows += [f for f in groups[key].flows if f not in source.flows]
+            del groups[key]
+
+
+def _paused(overview: Overview) -> list[Shared]:
+    from nexla_mcp.runbooks.diagnosis import Finding
+
+    found = []
+    for suspicion in overview.suspicions:
+        if not suspicion.only_paused:
+            continue
+        stage = next(s for s in suspicion.flow.stages if s.paused)
+        when = iso(moment(stage.value("updated_at")))
+        text = (
+            f"{stage.label} of flow {suspicion.flow.flow_id} {quote(suspicion.flow.name, 60)!r} is "
+            f"{stage.status}{f' (last changed {when})' if when else ''}; nothing says that it failed."
+        )
+        found.append(
+            Shared(
+                Finding("paused", stage.kind, stage.id, "high", text),
+                [suspicion.flow.flow_id or 0],
+                "stopped",
+                [Step("nexla_debug_flow", {"flow_id": suspicion.flow.flow_id}, "Who paused it, and when.", "read")],
+                paused=True,
+            )
+        )
+    return found
+
+
+def _answer(
+    facts: Facts, overview: Overview, closely: list[Suspicion], diagnoses: dict[int, Diagnosis], shared: list[Shared]
+) -> Triage:
+    failures = [g for g in shared if not g.paused and g.finding.cause != "paused" and g.verdict != "healthy"]
+    involved = {f for g in shared if g.verdict != "healthy" for f in g.flows}
+    unclear = {s.flow.flow_id for s in overview.suspicions} - {s.flow.flow_id for s in closely} - involved
+    total = len(overview.flows)
+    healthy = total - len(involved) - len(unclear)
+    verdict = max((g.verdict for g in failures), key=lambda v: _RANK[v], default="healthy")
+    not_checked = list(overview.notes)
+    if unclear:
+        not_checked.append(
+            f"{len(unclear)} suspicious flows were not examined closely: "
+            f"{', '.join(map(str, sorted(i or 0 for i in unclear)[:10]))}"
+        )
+    if healthy:
+        not_checked.append(
+            "flows counted as healthy were judged by status, health, newest runs and notifications only; a transform that "
+            "silently does nothing shows in nexla_debug_flow alone"
+        )
+    not_checked += [n for n in facts.not_checked if n not in not_checked][:6]
+    if not total:
+        return Triage(
+            "unknown",
+            "You see no flow at all, neither owned nor shared with you.",
+            [],
+            0,
+            0,
+            not_checked,
+            [Step("nexla_whoami", {}, "Which organisation and roles this session has.", "read")],
+        )
+    paused = [g for g in shared if g.finding.cause == "paused"]
+    worst = failures[0] if failures else None
+    summary = (
+        f"{len({f for g in failures for f in g.flows})} of {total} flows have a problem ({len(failures)} causes), "
+        f"{len(paused)} paused, {healthy} look healthy."
+    )
+    if worst:
+        where = (
+            worst.finding.resource_type
+            if worst.finding.resource_id is None
+            else f"{worst.finding.resource_type} {worst.finding.resource_id}"
+        )
+        summary += f" Worst: {worst.finding.cause} at {where}, {len(worst.flows)} flow{'s' if len(worst.flows) > 1 else ''}."
+    steps = [g.steps[0] for g in failures if g.steps]
+    steps += [
+        Step("nexla_debug_flow", {"flow_id": g.flows[0]}, f"The whole evidence for {g.finding.cause}.", "read") for g in failures
+    ]
+    unique = list({repr(s): s for s in steps}.values())
+    return Triage(verdict, summary, shared, healthy, total, not_checked[:12], unique[:3])
