@@ -28,7 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 console = Console(width=min(110, Console().width if sys.stdout.isatty() else 110), highlight=False)
-NEW_SECRET = "a-new-secret-from-the-vault"  # noqa: S105 - the sandbox takes any new one
+NEW_SECRET = "a-new-secret-from-the-vault"
 
 
 class Person:
@@ -58,7 +58,9 @@ async def call(client: Client, tool: str, arguments: dict[str, Any], *, lines: i
     block = result.content[0]
     assert isinstance(block, types.TextContent)
     text = block.text.splitlines()
-    body = "\n".join(line if line.startswith("|") else line + "  " for line in text[:lines]) + (f"\n\n({len(text) - lines} more lines)" if len(text) > lines else "")
+    body = "\n".join(line if line.startswith("|") else line + "  " for line in text[:lines]) + (
+        f"\n\n({len(text) - lines} more lines)" if len(text) > lines else ""
+    )
     style = "red" if result.is_error else "green"
     console.print(Panel(Markdown(body), border_style=style, subtitle=f"{took:.2f} s", subtitle_align="right"))
     if result.is_error:
@@ -87,7 +89,9 @@ async def play() -> None:
             for tool in listed:
                 table.add_row(tool.name, (tool.description or "").split(". ")[0] + ".")
             console.print(table)
-            console.print(f"[dim]protocol {client.protocol_version}, {len(listed)} tools; every other operation is found by search[/dim]")
+            console.print(
+                f"[dim]protocol {client.protocol_version}, {len(listed)} tools; every other operation is found by search[/dim]"
+            )
 
             chapter(2, "What is broken in the organisation?")
             triage = await call(client, "nexla_triage", {})
@@ -99,7 +103,9 @@ async def play() -> None:
             source = next(s["resource_id"] for s in diagnosis["stages"] if s["resource_type"] == "source")
 
             chapter(4, "Repair it: a new secret for the credential, behind a confirmation")
-            seen = await client.call_tool("nexla_read", {"operation": "credentials_get", "arguments": {"credential_id": credential}, "view": "full"})
+            seen = await client.call_tool(
+                "nexla_read", {"operation": "credentials_get", "arguments": {"credential_id": credential}, "view": "full"}
+            )
             public = seen.structured_content["data"]["credentials_non_secure_data"]
             update = {"credential_id": credential, "credentials": {**public, "secret_key": NEW_SECRET}}
             await call(client, "nexla_confirmed_write", {"operation": "credentials_update", "arguments": update})
@@ -111,7 +117,7 @@ async def play() -> None:
     console.print()
     before, after = diagnosis["verdict"], health["verdict"]
     console.print(
-        f"[bold]Flow {flow}: {before} -> {after}[/bold], {person.asked} confirmations, {time.perf_counter() - began:.1f} s in all."
+        f"[bold]Flow {flow}: {before} -> {after}[/bold], {person.asked} confirmations, {time.perf_counter() - began:.1f} s."
     )
     console.print("[dim]Connect your own client with: nexla-mcp serve --sandbox   (README, Connect)[/dim]")
     if after != "healthy":

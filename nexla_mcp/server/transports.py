@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from nexla_mcp.addresses import LOOPBACK
 from nexla_mcp.server.app import build_server
 from nexla_mcp.server.runtime import Runtime
-from nexla_mcp.addresses import LOOPBACK
 
 _LOG = logging.getLogger(__name__)
 
