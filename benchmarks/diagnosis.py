@@ -55,9 +55,8 @@ def main() -> None:
     latency = parser.parse_args().latency
     with running_sandbox(SandboxConfig(latency_s=latency)) as sandbox:
         rows = anyio.run(measure, sandbox.url, sandbox)
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, API latency {latency * 1000:.0f} ms"
-    )
+    machine = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    print(f"{machine}, API latency {latency * 1000:.0f} ms")
     print(f"{'flow':>6}  {'verdict':<10}{'cause':<32}{'requests':>9}{'seconds':>9}")
     for flow, verdict, cause, requests, seconds in rows:
         print(f"{flow or 'org':>6}  {verdict:<10}{cause:<32}{requests:>9}{seconds:>9.2f}")
