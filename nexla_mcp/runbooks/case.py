@@ -57,7 +57,8 @@ class Case:
     upstream: list[Upstream] | None = None
     consumers: dict[int, list[tuple[str, int, str]]] = field(default_factory=dict)
     listings: dict[str, Any] = field(default_factory=dict)
-    tree_names: dict[int, list[str]] = field(default_factory=dict)
+    tables: list[str] | None = None
+    """Names of tables that a probe tree of the destination listed; empty means that it listed none."""
     source_sample: Any = None
     credential_rows: dict[int, dict[str, Any]] = field(default_factory=dict)
     clock_seen: datetime | None = None

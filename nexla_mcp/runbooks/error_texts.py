@@ -259,8 +259,8 @@ _TABLE: tuple[tuple[Kind, tuple[str, ...]], ...] = (
         (
             r"\b(0|no|zero) (new )?(files?|records?|rows?|data|messages?|objects?|documents?)\b( (were|was|to))?( (found|"
             r"ingest|process|read|available|match|detected|new))?",
-            r"records=0\b(?!.*errors=[1-9])|nothing (new|to (read|ingest|process))|empty (data|result|response|batch)|no "
-            r"(new )?data",
+            r"records=0\b(?!.*errors=[1-9])|EMPTY_DATA|nothing (new|to (read|ingest|process))",
+            r"empty (data|result|response|batch)|no (new )?data",
         ),
     ),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from nexla_mcp.runbooks import injected_text
 from nexla_mcp.runbooks.case import Case
 from nexla_mcp.runbooks.causes import DETECTORS
+from nexla_mcp.runbooks.causes.last_resort import unnamed
 from nexla_mcp.runbooks.causes.wording import at, number
 from nexla_mcp.runbooks.diagnosis import Diagnosis, Evidence, Hypothesis, Resource, StageReport, Step
 from nexla_mcp.runbooks.flow_map import Stage
@@ -27,6 +28,8 @@ _CLOSE = 12
 def weigh(case: Case) -> Diagnosis:
     """Run all detectors and compose the answer."""
     found = _distinct([h for detector in DETECTORS for h in detector(case)])
+    if all(h.about_request for h in found):
+        found += unnamed(case)
     explained = [
         h
         for h in found
@@ -215,8 +218,10 @@ def _report(case: Case, stage: Stage) -> StageReport:
     if stage.runs is None:
         notes.append("runs not read")
     elif run is None and newest is not None:
-        notes.append(f"no row in {newest}" + (f"; newest is {own.run_id} with {number(own.records)}" if own else "; never any"))
-    if trouble and not trouble.recovered:
+        notes.append(f"no row in {newest}" + (f"; newest is {own.run_id} with {number(own.records)}" if own else ""))
+    if trouble and trouble.since_ever:
+        notes.append("gets input, never wrote any")
+    elif trouble and not trouble.recovered:
         notes.append(
             {
                 "errors": "errors",

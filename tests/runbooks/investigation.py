@@ -6,8 +6,11 @@ found.answer["verdict"], found.requests, found.sent
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import anyio
@@ -84,10 +87,22 @@ def investigate(
     **config: Any,
 ) -> Found:
     """One runbook against one scenario; ``before`` may change the sandbox through its API first."""
-    with running_sandbox(SandboxConfig(scenario=scenario, **config)) as sandbox:
-        if before is not None:
-            with httpx.Client(base_url=sandbox.url) as http:
-                token = http.post("/token", headers={"Authorization": f"Basic {SERVICE_KEY}"}).json()["access_token"]
-                http.headers["Authorization"] = f"Bearer {token}"
-                before(http)
-        return ask(sandbox.url, FLOW if arguments is None else arguments, runbook, wire=wire)
+    given = FLOW if arguments is None else arguments
+    settings = SandboxConfig(scenario=scenario, **config)
+    if before is None:
+        return ask(_shared(settings), given, runbook, wire=wire)
+    with running_sandbox(settings) as sandbox, httpx.Client(base_url=sandbox.url) as http:
+        token = http.post("/token", headers={"Authorization": f"Basic {SERVICE_KEY}"}).json()["access_token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        before(http)
+        return ask(sandbox.url, given, runbook, wire=wire)
+
+
+_running = ExitStack()
+atexit.register(_running.close)
+
+
+@cache
+def _shared(settings: SandboxConfig) -> str:
+    """One sandbox a configuration for the whole session: runbooks only read, so they cannot disturb each other."""
+    return _running.enter_context(running_sandbox(settings)).url

@@ -92,3 +92,10 @@ def test_a_probe_refused_without_a_reason_does_not_condemn_a_credential_that_wor
     found = investigate("healthy", wire=AlteredApi(refuse={r"/probe$": 403}))
     assert found.answer["verdict"] == "healthy"
     assert any("probe" in note for note in found.answer["not_checked"])
+
+
+def test_a_missing_table_is_found_without_logs_when_the_target_lists_its_tables() -> None:
+    found = investigate("21", wire=AlteredApi(refuse={r"/logs": 403}))
+    assert found.root["cause"] in ("target_missing", "unknown")
+    inconclusive = investigate("21", wire=AlteredApi(refuse={r"/logs": 403}), variant="inconclusive")
+    assert inconclusive.root["cause"] == "unknown"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nexla_mcp.runbooks.case import Case
 from nexla_mcp.runbooks.causes.at_nexset import earlier
-from nexla_mcp.runbooks.causes.destination_causes import behind, explain
+from nexla_mcp.runbooks.causes.destination_causes import behind, explain, not_listed
 from nexla_mcp.runbooks.diagnosis import Hypothesis
 from nexla_mcp.runbooks.flow_map import Stage
 from nexla_mcp.runbooks.history import Trouble
@@ -30,7 +30,10 @@ def starved(case: Case) -> list[Hypothesis]:
         above = stage.parent
         if above is not None and (above.paused or (trouble.form == "starved" and _fed_nothing(case, above, trouble))):
             continue
-        found += explain(case, stage, trouble) if case.texts(stage, trouble.first) else [behind(case, stage, trouble)]
+        if case.texts(stage, trouble.first):
+            found += explain(case, stage, trouble)
+        else:
+            found.append(not_listed(case, stage, trouble) or behind(case, stage, trouble))
     return found
 
 

@@ -8,6 +8,7 @@ from nexla_mcp.runbooks.causes.wording import at, counts, said
 from nexla_mcp.runbooks.diagnosis import Evidence, Hypothesis, Resource, Step
 from nexla_mcp.runbooks.error_texts import Kind
 from nexla_mcp.runbooks.flow_map import Stage
+from nexla_mcp.runbooks.history import Trouble
 from nexla_mcp.runbooks.shapes.lenient import quote, run_moment
 from nexla_mcp.runbooks.shapes.states import Probe
 
@@ -31,12 +32,13 @@ def refused(case: Case) -> list[Hypothesis]:
             found.append(_refused(case, credential, stage, None, texts))
         elif probe and probe.outcome in ("unreachable", "throttled"):
             found.append(_unreachable(case, credential, stage, probe))
+        elif probe and probe.outcome == "good" and texts and (trouble := _open_trouble(case, stage)):
+            found.append(_repaired_since(case, credential, stage, texts, trouble))
     return found
 
 
 def _refused(case: Case, credential: int, stage: Stage, probe: Probe | None, texts: tuple[str, str] | None) -> Hypothesis:
-    trouble = case.trouble_at(stage)
-    open_trouble = trouble if trouble and not trouble.recovered and trouble.form in ("errors", "starved", "zero") else None
+    open_trouble = _open_trouble(case, stage)
     lines = case.error_lines(stage)
     silent = case.silent and stage.kind == "source" and not stage.paused
     failing = open_trouble is not None or silent or bool(texts)
@@ -109,6 +111,34 @@ def _refused(case: Case, credential: int, stage: Stage, probe: Probe | None, tex
     )
 
 
+def _repaired_since(case: Case, credential: int, stage: Stage, texts: tuple[str, str], trouble: Trouble) -> Hypothesis:
+    """The login works by now, but the newest run failed on it: a run is missing, not a new secret."""
+    source = case.source
+    plan = [steps.look_again(case.flow.flow_id, "After that run: it must be clean.")]
+    if source is not None and not source.paused:
+        plan.insert(
+            0, steps.on(case, "source", source.id, "run_now", "Run it now; the next scheduled run would show it as well.")
+        )
+    return Hypothesis(
+        "credential_invalid",
+        "credential",
+        credential,
+        72,
+        "failing",
+        f"The newest run of {stage.label} ({at(trouble.last)}) failed because credential {credential} was refused. "
+        "A probe just now finds that the login works, so it was repaired since; no run has proved it yet.",
+        [
+            *said(stage, texts, f"error at {stage.label}"),
+            counts(case, trouble),
+            Evidence("credentials_probe", "credential", credential, "probe: the login works now"),
+        ],
+        plan,
+        trouble.first,
+        _consumers(case, credential),
+        frozenset({"no_new_data", "unknown", "query_error", "path_not_found", "schedule_misconfigured"}),
+    )
+
+
 def _unreachable(case: Case, credential: int, stage: Stage, probe: Probe) -> Hypothesis:
     trouble = case.trouble_at(stage)
     failing = bool(trouble and not trouble.recovered and trouble.form in ("errors", "starved", "zero")) or (
@@ -138,6 +168,11 @@ def _unreachable(case: Case, credential: int, stage: Stage, probe: Probe) -> Hyp
         trouble.first if trouble and failing else None,
         explains=frozenset({"unknown", "no_new_data"}),
     )
+
+
+def _open_trouble(case: Case, stage: Stage) -> Trouble | None:
+    trouble = case.trouble_at(stage)
+    return trouble if trouble and not trouble.recovered and trouble.form in ("errors", "starved", "zero") else None
 
 
 def _failing(case: Case, stage: Stage) -> bool:

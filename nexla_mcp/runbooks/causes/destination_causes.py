@@ -109,6 +109,21 @@ def explain(case: Case, stage: Stage, trouble: Trouble) -> list[Hypothesis]:
     return [_unknown(r)]
 
 
+def not_listed(case: Case, stage: Stage, trouble: Trouble) -> Hypothesis | None:
+    """No text says why, but a probe tree lists tables and the configured one is not among them; an empty tree proves nothing."""
+    config = stage.detail.get("sink_config")
+    table = str(config.get("table") or "") if isinstance(config, dict) else ""
+    listed = {name.lower().rsplit(".", 1)[-1] for name in case.tables or []}
+    if not trouble.since_ever or not table or not listed or table.lower().rsplit(".", 1)[-1] in listed:
+        return None
+    r = _read(case, stage, trouble)
+    fact = f"{len(listed)} tables are listed, {quote(table, 80)} is not among them"
+    r.evidence.append(Evidence("credentials_probe_tree", "credential", stage.credential_id, fact))
+    found = _missing(r)
+    found.score = 66
+    return found
+
+
 def behind(case: Case, stage: Stage, trouble: Trouble) -> Hypothesis:
     """Fed and silent without any error: slower than its source, or not explained."""
     busy = str(stage.value("runtime_status") or "").upper() in ("PROCESSING", "RUNNING", "ACTIVE")
@@ -182,8 +197,8 @@ def _throttled(r: _Reading) -> Hypothesis:
 
 def _permission(r: _Reading) -> Hypothesis:
     why = (
-        f"The login of {r.stage.label} {'works (probe)' if r.login_good else 'is not what fails'}, but the external system refuses"
-        " the write: the account lacks a right on the target. Grant it there; rotating the credential would not help."
+        f"The login of {r.stage.label} {'works (probe)' if r.login_good else 'is not what fails'}, but the external system"
+        " refuses the write: the account lacks a right on the target. Grant it there; rotating the credential would not help."
     )
     plan = [r.look]
     if r.stage.credential_id is not None:

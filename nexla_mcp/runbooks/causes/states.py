@@ -158,12 +158,13 @@ def paused(case: Case) -> list[Hypothesis]:
     trouble = case.trouble_at(stage)
     if not source and trouble and trouble.form == "starved":
         first = trouble.first
+    by = f" ({quote(change.who, 80)}, {iso(change.at)})" if change else ""
     activate = steps.on(
         case,
         stage.kind,
         stage.id,
         "activate",
-        f"Only after the person who paused it{f' ({who.strip()})' if who else ''} agrees: starts it and what is downstream; a source ingests at once.",
+        f"Only after the person who paused it agrees{by}: starts it and what is downstream; a source ingests at once.",
     )
     audit = {"source": "sources_get_audit_log", "nexset": "nexsets_get_audit_log", "destination": "destinations_get_audit_log"}[
         stage.kind

@@ -20,6 +20,7 @@ from nexla_mcp.runbooks.gathering.reads import (
     ask_rejected,
     ask_samples,
     ask_usage,
+    keep_tables,
 )
 from nexla_mcp.runbooks.gathering.symptom_reads import read_listings
 from nexla_mcp.runbooks.gathering.upstream_reads import ask_upstream_runs
@@ -39,9 +40,11 @@ async def confirm(case: Case, ask: Round) -> None:
     _rejected_where_told(case, ask)
     _changed_values(case, ask)
     _at_the_source(case, ask)
+    _at_the_target(case, ask)
     ask_upstream_runs(case, ask)
     _seen_late(case, ask)
-    told = any(line.is_error for line in case.logs or []) or any(n.event == "EMPTY_DATA" for n in case.notices or [])
+    texts = [line.text for line in case.logs or []] + [f"{n.event} {n.text}" for n in case.notices or []]
+    told = any(line.is_error for line in case.logs or []) or any(Kind.NO_DATA in kinds_of(text) for text in texts)
     if case.silent and case.org is None and not told and case.spent < COMFORTABLE:
         ask_org(case, ask)
     await ask.run()
@@ -184,6 +187,19 @@ def _changed_values(case: Case, ask: Round) -> None:
             and (found := re.search(r"(?:map|lookup)\D{0,12}(\d{2,})", " ".join(t for _, t in case.texts(stage))))
         ):
             ask.ask("lookups_get", lambda f: case.listings.__setitem__("lookup", f), data_map_id=int(found[1]))
+
+
+def _at_the_target(case: Case, ask: Round) -> None:
+    """A database destination that never wrote and of which nothing was said: is its table there?"""
+    for stage in case.flow.of("destination"):
+        trouble, config = case.trouble_at(stage), stage.detail.get("sink_config")
+        if trouble is None or not trouble.since_ever or case.texts(stage) or not isinstance(config, dict):
+            continue
+        database = any(word in stage.connector for word in DATABASES)
+        if database and stage.credential_id is not None and isinstance(config.get("table"), str):
+            more = {"database": config["database"]} if isinstance(config.get("database"), str) else {}
+            ask.ask("credentials_probe_tree", lambda f: keep_tables(case, f), credential_id=stage.credential_id, depth=2, **more)
+            return
 
 
 def _at_the_source(case: Case, ask: Round) -> None:

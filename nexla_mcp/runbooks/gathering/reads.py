@@ -216,3 +216,19 @@ def ask_samples(case: Case, ask: Round, stage: Stage, count: int = 10) -> None:
             case.samples[stage.id] = samples_of(fetched.body)
 
     ask.ask("nexsets_get_samples", keep, set_id=stage.id, count=count, include_metadata=True)
+
+
+def keep_tables(case: Case, fetched: Fetched) -> None:
+    """The tables that a probe tree names, at any depth."""
+    if not fetched.ok:
+        return
+    found: list[str] = []
+
+    def visit(level: Any) -> None:
+        for name, entry in level.items() if isinstance(level, dict) else ():
+            if isinstance(entry, dict) and str(entry.get("type") or "").lower() == "table":
+                found.append(str(entry.get("display_name") or name))
+            visit(pick(entry, "value", "object") if isinstance(entry, dict) else None)
+
+    visit(pick(fetched.body, "object", "output"))
+    case.tables = found
