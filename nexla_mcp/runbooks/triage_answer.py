@@ -60,7 +60,7 @@ class Triage:
                 )
                 flows = ", ".join(map(str, g.flows[:6])) + (" ..." if len(g.flows) > 6 else "")
                 lines.append(f"| {g.finding.cause} | {where} | {flows} | {g.since or '-'} | {g.finding.confidence} |")
-            lines += [""] + [f"- {g.finding.explanation[:260]}" for g in shown]
+            lines += [""] + [f"- {_brief(g.finding.explanation)}" for g in shown]
         if paused:
             lines += [
                 "",
@@ -75,3 +75,13 @@ class Triage:
         if self.not_checked:
             lines += ["", "Not checked: " + "; ".join(self.not_checked[:5])]
         return "\n".join(lines).strip()
+
+
+def _brief(explanation: str, limit: int = 260) -> str:
+    """As many whole sentences as fit, at least one."""
+    kept, *rest = explanation.split(". ")
+    for sentence in rest:
+        if len(kept) + len(sentence) > limit:
+            break
+        kept += f". {sentence}"
+    return kept.rstrip(".") + "."
