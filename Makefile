@@ -19,6 +19,7 @@ lint: $(DEV_STAMP)  ## Style, types, generated files, budgets of the tool lists
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m benchmarks.generate --check
+	$(BIN)/python -m benchmarks.contract
 	$(BIN)/python -m benchmarks.tool_budget
 
 bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis

@@ -1,4 +1,4 @@
-"""Write what is generated from the code, or check that it is up to date: the JSON Schemas of the spec files.
+"""Write what is generated, or check that it is up to date: the JSON Schemas of the spec files, the operations reference.
 
 python -m benchmarks.generate            # write
 python -m benchmarks.generate --check    # exit 1 when something is out of date
@@ -10,6 +10,10 @@ import json
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from benchmarks.operations_page import page
+from nexla_mcp.catalog.loader import load_catalog
 from nexla_mcp.catalog.records import Toolset, ToolSpec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,24 +21,26 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def generated() -> dict[Path, str]:
     """Every generated file and what should stand in it."""
-    schemas = {"toolset": Toolset, "tool": ToolSpec}
-    return {
+    schemas: dict[str, type[BaseModel]] = {"toolset": Toolset, "tool": ToolSpec}
+    files = {
         ROOT / "tool_specs" / "schema" / f"{name}.schema.json": json.dumps(
             {"$schema": "https://json-schema.org/draft/2020-12/schema"} | record.model_json_schema(by_alias=True), indent=2
         )
         + "\n"
         for name, record in schemas.items()
     }
+    return {**files, ROOT / "docs" / "operations.md": page(load_catalog())}
 
 
 def main() -> int:
     """Exit code 0 when all files are (now) up to date."""
     check = "--check" in sys.argv[1:]
-    stale = [path for path, text in generated().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    files = generated()
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(generated()[path], encoding="utf-8")
+            path.write_text(files[path], encoding="utf-8")
         print(("out of date: " if check else "written: ") + str(path.relative_to(ROOT)))
     if check and stale:
         print("Run make generate.")

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from nexla_mcp.addresses import LOOPBACK
@@ -33,8 +33,10 @@ class Confirm(StrEnum):
     """How a person confirms a call that stops, deletes or exposes something."""
 
     AUTO = "auto"
+    PAGE = "page"
     TICKET = "ticket"
     DENY = "deny"
+    OFF = "off"
 
 
 class Settings(BaseSettings):
@@ -57,8 +59,19 @@ class Settings(BaseSettings):
     )
     read_only: bool = Field(False, description="Refuse every call that changes something.")
     confirm: Confirm = Field(
-        Confirm.AUTO, description="auto: ask with a form, else with a ticket; ticket: always two calls; deny: refuse."
+        Confirm.AUTO,
+        description="auto: ask with a form, else with a ticket; page: on a local web page; ticket: always two calls;"
+        " deny: refuse; off: do not ask about the operations of confirm_off, else as auto.",
     )
+    confirm_off: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Operations that nobody is asked about with confirm=off, comma-separated; guardrails still ask."
+    )
+    open_browser: bool = Field(True, description="Open the page of confirm=page in a browser of this machine.")
+    page_wait_s: float = Field(
+        40.0, ge=0, le=40, description="Seconds that a call waits for the page before it returns the address."
+    )
+    max_changes_per_hour: int = Field(60, ge=0, description="Changes of risk disrupt that one caller makes in an hour at most.")
+    max_destroys_per_hour: int = Field(20, ge=0, description="Changes of risk destroy that one caller makes in an hour at most.")
     seal_keys: SecretStr | None = Field(
         None, description="Keys (32 bytes or more, comma-separated, the first one seals) for tickets; default: made at start."
     )
@@ -68,14 +81,19 @@ class Settings(BaseSettings):
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Further hosts that webhook records may be sent to, comma-separated."
     )
-    state_dir: Path | None = Field(None, description="Folder of the receipts; default: the platform's state folder.")
+    state_dir: Path | None = Field(
+        None, description="Folder of the receipts and of state.db; default: the platform's state folder."
+    )
+    state_url: SecretStr | None = Field(
+        None, description="postgresql://... for the tickets, changes and limits of several processes; default: state.db."
+    )
 
-    @field_validator("service_key", "access_token", mode="before")
+    @field_validator("service_key", "access_token", "state_url", mode="before")
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value
 
-    @field_validator("toolsets", "webhook_hosts", mode="before")
+    @field_validator("toolsets", "webhook_hosts", "confirm_off", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
@@ -84,6 +102,16 @@ class Settings(BaseSettings):
     @classmethod
     def _trim(cls, value: Any) -> Any:
         return (str(value).strip().rstrip("/") or DEFAULT_API_URL) if value is not None else DEFAULT_API_URL
+
+    @model_validator(mode="after")
+    def _off_names_something(self) -> Self:
+        if self.confirm is Confirm.OFF and not self.confirm_off:
+            raise ValueError("confirm=off needs the operations that nobody is asked about: NEXLA_MCP_CONFIRM_OFF=a,b")
+        if self.state_url is not None:
+            scheme = urlsplit(self.state_url.get_secret_value()).scheme
+            if scheme not in ("postgresql", "postgres", "postgresql+psycopg", "sqlite"):
+                raise ValueError("state_url must be a postgresql:// address")
+        return self
 
     @property
     def configured(self) -> bool:

@@ -49,9 +49,14 @@ class Catalog:
         """
         return self.operations[name]
 
-    def toolset_of(self, operation: Operation) -> str:
-        """The toolset an operation belongs to."""
-        return self._toolset_of[operation.name]
+    def toolset_of(self, record: Operation | ToolSpec) -> str:
+        """The toolset an operation belongs to; for a tool of its own the word for its kind."""
+        return self._toolset_of[record.name] if isinstance(record, Operation) else record.toolset or record.kind
+
+    @property
+    def toolset_names(self) -> tuple[str, ...]:
+        """Every toolset, those of this server's own operations last."""
+        return tuple(dict.fromkeys([*self.toolsets, *(t.toolset for t in self.tools.values() if t.toolset)]))
 
     def nearest(self, name: str, count: int = 3) -> list[str]:
         """Existing names that look like ``name``, best first."""

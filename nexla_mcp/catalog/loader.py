@@ -19,6 +19,7 @@ from nexla_mcp.catalog.records import Operation, Toolset, ToolSpec
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _Record = TypeVar("_Record", bound=BaseModel)
+_TOOL_FOLDERS = ("runbooks", "catalogue", "local")
 
 
 class SpecError(Exception):
@@ -39,7 +40,7 @@ def load_catalog(root: Path | None = None) -> Catalog:
     """
     root = root or data_root("tool_specs")
     toolsets = [_read(path, Toolset) for path in sorted(root.glob("*.json"))]
-    tools = [_read(path, ToolSpec) for path in sorted([*root.glob("runbooks/*.json"), *root.glob("catalogue/*.json")])]
+    tools = [_read(path, ToolSpec) for path in sorted(p for kind in _TOOL_FOLDERS for p in root.glob(f"{kind}/*.json"))]
     if not toolsets:
         raise SpecError(f"No tool specs in {root}: reinstall nexla-mcp.")
     _refuse_duplicates([(s.toolset, o.name) for s in toolsets for o in s.operations])
@@ -85,13 +86,23 @@ def _refuse_duplicates(names: list[tuple[str, str]]) -> None:
 
 
 def _check_references(toolset: Toolset, operation: Operation, catalog: Catalog) -> None:
-    """Undo and preview must name operations that exist, and a preview must only read."""
+    """Undo, instead and preview must name operations that exist, and a preview must only read."""
     where = f"{toolset.toolset}.json: operation {operation.name}"
+    for name in operation.instead:
+        if name not in catalog.operations or name == operation.name:
+            raise SpecError(f"{where}: instead names {name}, which is no other operation.")
     if operation.undo and operation.undo.operation and operation.undo.operation not in catalog.operations:
         raise SpecError(f"{where}: undo names the unknown operation {operation.undo.operation}.")
+    _check_guard(where, operation, catalog)
     if not operation.preview:
         return
-    for call in operation.preview.calls:
+    preview = operation.preview
+    for name in [*preview.names.values(), *([preview.users.listing] if preview.users else [])]:
+        if name not in catalog.operations or not catalog.operation(name).reads or catalog.operation(name).required:
+            raise SpecError(f"{where}: preview names {name}, which is no list without arguments.")
+    if unknown_targets := set(preview.targets) - set(operation.parameters):
+        raise SpecError(f"{where}: preview.targets names no argument: {sorted(unknown_targets)}.")
+    for call in preview.calls:
         other = catalog.operations.get(call.operation)
         if other is None or not other.reads:
             raise SpecError(f"{where}: preview must read, {call.operation} does not.")
@@ -100,3 +111,17 @@ def _check_references(toolset: Toolset, operation: Operation, catalog: Catalog) 
         asked = {a[1:] for a in call.arguments.values() if isinstance(a, str) and a.startswith("$")}
         if unknown or missing or asked - set(operation.parameters):
             raise SpecError(f"{where}: preview does not fit the arguments of {call.operation}.")
+
+
+def _check_guard(where: str, operation: Operation, catalog: Catalog) -> None:
+    guard = operation.guard
+    if unknown := set(guard.structural) - set(operation.parameters):
+        raise SpecError(f"{where}: guard names no argument: {sorted(unknown)}.")
+    if guard.same_name is not None:
+        listing = catalog.operations.get(guard.same_name)
+        if listing is None or not listing.reads or listing.required or guard.same_by not in operation.parameters:
+            raise SpecError(f"{where}: guard.same_name must be a list without arguments, same_by an argument.")
+    if guard.child is not None:
+        other = catalog.operations.get(guard.child.operation)
+        if other is None or set(guard.child.arguments) - set(other.parameters):
+            raise SpecError(f"{where}: guard.child does not fit the arguments of {guard.child.operation}.")

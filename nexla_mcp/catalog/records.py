@@ -94,6 +94,10 @@ class Parameter(ValueSchema):
     wire_name: str | None = Field(default=None, description="The name on the wire when it is not the argument's.")
     sensitive: bool = Field(default=False, description="Masked in previews, receipts and errors.")
     listed: bool = Field(default=True, description="False for a rare argument: accepted and described, not in the tool list.")
+    read_back: str | None = Field(
+        default=None,
+        description="Where the reply keeps what is stored, when it is neither the argument's name nor the undo's $before.",
+    )
 
 
 class Returns(Record):
@@ -101,6 +105,7 @@ class Returns(Record):
 
     shape: Literal["object", "list", "untyped", "empty"]
     description: str = Field(default="", max_length=300)
+    when_empty: str = Field(default="", max_length=200, description="What an empty reply means.")
     rows: str | None = Field(default=None, description="Dotted path of the list inside an object reply.")
     summary_fields: tuple[str, ...] = ()
     sensitive_fields: tuple[str, ...] = ()
@@ -125,6 +130,13 @@ class Undo(Record):
     note: str = ""
 
 
+class Users(Record):
+    """Where the users of a thing stand when no route tells them: rows of a list whose ``key`` holds its id."""
+
+    listing: str
+    key: str
+
+
 class Preview(Record):
     """What to read before a person is asked, and how to word the change."""
 
@@ -134,11 +146,29 @@ class Preview(Record):
         default=None, description="Reads the list that is replaced, where it is not the resource itself."
     )
     dependents: Call | None = Field(default=None, description="Reads what else is affected.")
+    users: Users | None = Field(default=None, description="Who uses it, where dependents is missing or not to be had.")
+    listed: str | None = Field(default=None, description="Dotted path of the replaced list in what was read; default: all of it.")
+    targets: tuple[str, ...] = Field(default=(), description="Arguments whose lists name what is touched, each entry a target.")
+    names: dict[str, str] = Field(
+        default_factory=dict, description="Key of an id among the targets -> list operation with its name."
+    )
 
     @property
     def calls(self) -> tuple[Call, ...]:
         """Every read of this preview."""
         return tuple(call for call in (self.target, self.current, self.dependents) if call)
+
+
+class Guard(Record):
+    """Habits that a change is held to before it is made; a person can overrule each of them, nobody else."""
+
+    same_name: str | None = Field(default=None, description="List operation where a create looks for its like first.")
+    same_by: str = Field(default="name", description="The argument and field that make two things alike.")
+    structural: tuple[str, ...] = Field(default=(), description="Arguments that change what an ACTIVE thing does while it runs.")
+    child: Call | None = Field(default=None, description="What is proposed instead where other things read from the target.")
+    destroy_unless: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Argument -> values that are harmless; with any other the call counts as destroy."
+    )
 
 
 class Hints(Record):
@@ -168,6 +198,7 @@ class Operation(Record):
     returns: Returns
     undo: Undo | None = None
     preview: Preview | None = None
+    guard: Guard = Field(default_factory=Guard)
     timeout_s: float = Field(default=30.0, gt=0, le=45)
     idempotent: bool | None = Field(default=None, description="Set where the HTTP method misleads.")
     creates: bool = Field(default=False, description="Makes a new thing: never sent twice.")
@@ -178,6 +209,9 @@ class Operation(Record):
     sources: tuple[str, ...] = Field(default=(), description="Where the facts come from: OAS, SDK, GUIDE, GIT-LOG.")
     notes: str = Field(default="", max_length=600, description="Shown by describe, not in the tool list.")
     aliases: tuple[str, ...] = ()
+    instead: tuple[str, ...] = Field(
+        default=(), description="Operations to use where an instance lacks this route; named in the error of a 404 or 405."
+    )
 
     @model_validator(mode="after")
     def _wiring_is_complete(self) -> Self:
@@ -222,16 +256,18 @@ class Toolset(Record):
 
 
 class ToolSpec(Record):
-    """A tool with its own handler in Python: a catalogue tool or a runbook.
+    """A tool with its own handler in Python: a catalogue tool, a runbook, or an operation of this server itself.
 
-    ``uses`` names the toolsets it reads, so that ``--toolsets`` can bring it along.
+    ``uses`` names the toolsets it reads, so that ``--toolsets`` can bring it along. A ``local`` tool stands in a
+    ``toolset`` as Nexla's operations do and is reached like them, by executor or by its own name.
     """
 
     schema_ref: str = Field(default="", alias="$schema")
     name: str = Field(pattern=r"^nexla_[a-z][a-z0-9_]{2,33}$")
     title: str = Field(min_length=3, max_length=60)
     description: str = Field(min_length=20, max_length=1000)
-    kind: Literal["catalogue", "runbook"]
+    kind: Literal["catalogue", "runbook", "local"]
+    toolset: str = ""
     hints: Hints
     parameters: dict[str, ValueSchema] = Field(default_factory=dict)
     required: tuple[str, ...] = ()
@@ -241,3 +277,10 @@ class ToolSpec(Record):
     synonyms: tuple[str, ...] = ()
     examples: tuple[dict[str, Any], ...] = ()
     aliases: tuple[str, ...] = ()
+
+    @property
+    def risk(self) -> Risk:
+        """What it may do, as its hints say it; a person is asked by the operations behind it."""
+        if self.hints.read_only:
+            return Risk.READ
+        return Risk.DISRUPT if self.hints.destructive else Risk.WRITE

@@ -22,12 +22,13 @@ CONTROLS: dict[str, dict[str, Any]] = {
 
 
 def controls_of(operation: Operation) -> tuple[str, ...]:
-    """The names of :data:`CONTROLS` that go with an operation."""
+    """The names of :data:`CONTROLS` that go with an operation; an additive one with a guardrail may be asked about too."""
     if operation.reads:
         return ()
-    if not operation.risk.gated:
+    guard = operation.guard
+    if not operation.risk.gated and guard.same_name is None and not guard.structural:
         return ("dry_run",)
-    return tuple(CONTROLS) if operation.risk is Risk.DESTROY else ("dry_run", "ticket")
+    return tuple(CONTROLS) if operation.risk is Risk.DESTROY or guard.destroy_unless else ("dry_run", "ticket")
 
 
 def tool_schema(record: Operation | ToolSpec) -> dict[str, Any]:

@@ -2,115 +2,48 @@
 
     SearchIndex(catalog).search("stop ingesting", limit=5)     # [Hit("flows_pause", ...), ...]
 
-SQLite's FTS5 with bm25 over names, titles, synonyms, descriptions and argument names, in memory, built on
-the first search. A word that no spec contains is replaced by the nearest one that does, for typing errors.
+How ranking works. Two kinds of evidence are added up. *Words*: the words of the request and those alike are looked up
+with SQLite's FTS5 and bm25, over name, title, synonyms and description. *Meaning*: the vocabulary finds things (flow,
+credential, run...) and actions (pause, share, list...) in the request and, in the same way, in the name of every
+operation. What they have in common counts for the operation, the rarer the more; a resource that was not named, or a
+topic nobody asked for, counts against it. A question counts against what changes something, a bare plural for the
+list, an undocumented or deprecated route comes later than its twin.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from operator import mul
 
-from nexla_mcp.catalog.catalog import Catalog
+from nexla_mcp.catalog.catalog import PREFIX, Catalog
 from nexla_mcp.catalog.records import Operation, ToolSpec
+from nexla_mcp.catalog.vocabulary import Request, Vocabulary, load_vocabulary, stems
 
-_WEIGHTS = (6.0, 5.0, 6.0, 1.0, 0.5, 3.0)
-_COLUMNS = ("words", "title", "synonyms", "description", "arguments", "toolset")
-_WORD = re.compile(r"[a-z0-9]+")
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "can",
-        "could",
-        "do",
-        "does",
-        "did",
-        "for",
-        "from",
-        "get",
-        "give",
-        "had",
-        "has",
-        "have",
-        "hello",
-        "help",
-        "hey",
-        "hi",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "just",
-        "know",
-        "let",
-        "like",
-        "look",
-        "me",
-        "my",
-        "need",
-        "now",
-        "of",
-        "on",
-        "or",
-        "our",
-        "out",
-        "please",
-        "pls",
-        "show",
-        "so",
-        "some",
-        "tell",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "thing",
-        "this",
-        "to",
-        "up",
-        "us",
-        "want",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whom",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "im",
-        "ive",
-        "id",
-        "dont",
-    ]
-)
+COLUMNS = {"name": 3.0, "title": 3.0, "synonyms": 4.0, "description": 1.0}
+WEIGHTS = {
+    "words": 0.5,
+    "resource": 0.5,
+    "topic": 0.4,
+    "action": 0.7,
+    "topic not asked for": -0.2,
+    "resource not named": -2.0,
+    "plural for a list": 2.5,
+    "question for a change": -4.5,
+    "runbook": 4.0,
+}
+UNDOCUMENTED, DEPRECATED = -0.6, -3.0
+_COMMON_ACTION = 4.0  # an action is not worth more than this, however rare
+_CLAUSE = re.compile(r"[.;:,]\s")
+_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+_SHARING = frozenset({"share", "unshare", "set_access", "access_list"})
+_PEOPLE = frozenset({"user", "member", "team", "organization", "current_user"})
+_TROUBLE = frozenset({"debug", "broken", "sla", "flow_health", "error_text", "org_health"})
+_READING = frozenset({"list", "get", "search", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,77 +58,154 @@ class Hit:
     score: float
 
 
-class SearchIndex:
-    """An index over every operation, runbook and catalogue tool of a catalogue."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an operation or a runbook is about, in concepts of the vocabulary; ``also`` is what its name does not say."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    resources: frozenset[str]
+    topics: frozenset[str]
+    actions: frozenset[str]
+    also: frozenset[str]
+    reads: bool
+    runbook: bool
+    prior: float
+
+
+class SearchIndex:
+    """An index over every operation and runbook of a catalogue."""
+
+    def __init__(self, catalog: Catalog, vocabulary: Vocabulary | None = None) -> None:
         self._catalog = catalog
-        self._db = sqlite3.connect(":memory:", check_same_thread=False)
-        self._db.execute(
-            f"CREATE VIRTUAL TABLE docs USING fts5(name UNINDEXED, {', '.join(_COLUMNS)}, tokenize='porter unicode61')"
+        self._vocabulary = vocabulary or load_vocabulary()
+        runbooks = {name: tool for name, tool in catalog.tools.items() if tool.kind == "runbook"}
+        self._records: dict[str, Operation | ToolSpec] = {**catalog.operations, **runbooks}
+        self._resources = frozenset[str]().union(*map(self._things, catalog.toolsets))
+        self._entries = {name: self._about(record) for name, record in self._records.items()}
+        used = Counter(
+            c for e in self._entries.values() for c in e.topics | e.actions | e.also | (frozenset() if e.runbook else e.resources)
         )
-        records: list[Operation | ToolSpec] = [*catalog.operations.values(), *catalog.tools.values()]
-        self._db.executemany(f"INSERT INTO docs VALUES (?{', ?' * len(_COLUMNS)})", [self._row(r) for r in records])  # noqa: S608
-        self._words = sorted(
-            {word for record in records for text in self._row(record)[1:] for word in _WORD.findall(text.lower())}
-        )
-        self._known = frozenset(self._words)
+        self._rarity = {concept: math.log(1 + len(self._entries) / count) for concept, count in used.items()}
+        self._db = self._text_index()
 
     def search(self, query: str, *, limit: int = 8, toolset: str | None = None) -> list[Hit]:
-        """The best matches; when nothing matches at all, the catalogue's starting points."""
-        words = self._query_words(query)
-        names: list[tuple[str, float]] = []
-        if words:
-            match = " OR ".join(f'"{w}"' if len(w) < 4 else f'"{w}"*' for w in words)
-            weights = ", ".join(map(str, (0.0, *_WEIGHTS)))
-            names = self._db.execute(
-                f"SELECT name, bm25(docs, {weights}) AS score FROM docs WHERE docs MATCH ? ORDER BY score, name LIMIT 200",  # noqa: S608
-                (match,),
-            ).fetchall()
-        hits = [hit for name, score in names if (hit := self._hit(name, score)) and toolset in (None, hit.toolset)]
-        if not hits:
-            hits = [
-                h for name in self._catalog.nearest(query, limit) if (h := self._hit(name, 0.0)) and toolset in (None, h.toolset)
-            ]
-        if not hits and toolset in self._catalog.toolsets:
-            hits = [self._hit(o.name, 0.0) for o in self._catalog.toolsets[toolset].operations]
-        if not hits:
-            hits = [self._hit(t.name, 0.0) for t in self._catalog.tools.values()]
-        return hits[:limit]
+        """The best matches; a toolset that nobody has is ignored, so that there always is a result."""
+        asked = self._in_focus(self._vocabulary.understand(query))
+        words = self._word_scores(asked.words)
+        exact = self._catalog.resolve(query[:80])
+        scores = {
+            name: sum(map(mul, WEIGHTS.values(), self.evidence(entry, asked, words.get(name, 0.0)))) + entry.prior
+            for name, entry in self._entries.items()
+        }
+        if exact is not None and exact.name in scores:
+            scores[exact.name] += 1000
+        inside = [n for n, r in self._records.items() if toolset in (None, self._toolset(r))] or list(scores)
+        if not words and not asked.things and not asked.actions:  # nothing was understood: where one may start
+            scores = {name: float(entry.runbook) for name, entry in self._entries.items()}
+        ranked = sorted(inside, key=lambda name: (-scores[name], name))
+        return [self._hit(name, -scores[name]) for name in ranked[:limit]]
 
-    def _query_words(self, query: str) -> list[str]:
-        words = _WORD.findall(query.lower().replace("'", ""))[:60]
-        kept = [w for w in words if w not in _STOP] or words
-        return [w if w in self._known else self._nearest(w) for w in dict.fromkeys(kept)]
-
-    def _nearest(self, word: str) -> str:
-        if len(word) < 4 or word.isdigit():
-            return word
-        near = get_close_matches(
-            word, [w for w in self._words if w[:1] == word[:1] and abs(len(w) - len(word)) < 3], n=1, cutoff=0.75
+    def evidence(self, entry: Entry, asked: Request, words: float) -> tuple[float, ...]:
+        """What speaks for and against one entry, in the order of ``WEIGHTS``."""
+        things, actions, rarity = asked.things.keys(), asked.actions.keys(), self._rarity
+        named, others = self._resources & things, entry.topics - things
+        topics = (entry.topics | entry.also - self._resources) & things
+        done = (entry.actions | entry.also) & actions
+        resources = (entry.resources | entry.also) & named
+        if entry.runbook:
+            wanted = bool(topics or (not entry.topics and done))
+            resources = frozenset()
+        else:
+            wanted = False
+        listed = (
+            entry.reads
+            and "list" in entry.actions | entry.also
+            and not others
+            and (entry.topics | entry.resources) & asked.plurals
         )
-        return near[0] if near else word
-
-    def _row(self, record: Operation | ToolSpec) -> tuple[str, ...]:
-        name = record.name.removeprefix("nexla_")
-        toolset = self._catalog.toolset_of(record) if isinstance(record, Operation) else record.kind
+        bare = not asked.numbered and all(w < 0.6 for a, w in asked.actions.items() if a not in _READING)
         return (
-            record.name,
-            name.replace("_", " "),
-            record.title,
-            " . ".join(record.synonyms),
-            record.description,
-            " ".join(record.parameters).replace("_", " "),
-            toolset.replace("_", " "),
+            words,
+            sum(rarity[c] * asked.things[c] for c in resources),
+            sum(rarity[c] * asked.things[c] for c in topics),
+            sum(min(_COMMON_ACTION, rarity[c]) * asked.actions[c] for c in done),
+            sum(rarity[c] for c in others),
+            float(not wanted if entry.runbook else not resources),
+            float(bool(listed) and bare),
+            float(asked.question and not entry.reads),
+            float(wanted),
         )
+
+    def _in_focus(self, asked: Request) -> Request:
+        """Leave out what is only mentioned: people who get or lose access to something, and what an alert should be about."""
+        aside: frozenset[str] = frozenset()
+        if asked.actions.keys() & _SHARING and (self._resources & asked.things.keys()) - _PEOPLE:
+            aside |= _PEOPLE
+        if asked.things.get("notification_setting", 0.0) > 1:
+            aside |= _TROUBLE
+        return replace(asked, things={c: w for c, w in asked.things.items() if c not in aside})
+
+    def _word_scores(self, words: Iterable[str]) -> dict[str, float]:
+        terms = [w for w in dict.fromkeys(words) if w not in self._vocabulary.ignored and not w.isdigit()][:60]
+        if not terms:
+            return {}
+        alike = [self._vocabulary.alike[w] for w in terms if w in self._vocabulary.alike]
+        match = " OR ".join(f'"{term}"' for term in dict.fromkeys([*terms, *alike]))
+        weights = ", ".join(map(str, (0.0, *COLUMNS.values())))
+        query = f"SELECT record, -bm25(docs, {weights}) FROM docs WHERE docs MATCH ?"  # noqa: S608
+        rows = self._db.execute(query, (match,))
+        return dict(rows.fetchall())
+
+    def _text_index(self) -> sqlite3.Connection:
+        """One row a record: stems, and the groups they are in. A clause about other operations is theirs."""
+        rows = []
+        for name, record in self._records.items():
+            clauses = [c for c in _CLAUSE.split(record.description) if not self._records.keys() & set(_NAME.findall(c))]
+            texts = (name.removeprefix(PREFIX), record.title, " ".join(record.synonyms), " ".join(clauses))
+            rows.append((name, *map(self._indexed, texts)))
+        db = sqlite3.connect(":memory:", check_same_thread=False)
+        db.execute(f"CREATE VIRTUAL TABLE docs USING fts5(record UNINDEXED, {', '.join(COLUMNS)}, tokenize='unicode61')")
+        db.executemany(f"INSERT INTO docs VALUES (?{', ?' * len(COLUMNS)})", rows)  # noqa: S608
+        return db
+
+    def _indexed(self, text: str) -> str:
+        words = [word for word in stems(text) if word not in self._vocabulary.ignored]
+        self._vocabulary.known.update(words)
+        return " ".join([*words, *(self._vocabulary.alike[w] for w in words if w in self._vocabulary.alike)])
+
+    def _about(self, record: Operation | ToolSpec) -> Entry:
+        """The concepts in the name of a record; those of its toolset, or of the toolsets a runbook uses, are resources."""
+        toolsets = (self._catalog.toolset_of(record),) if isinstance(record, Operation) else record.uses
+        resources = frozenset[str]().union(*map(self._things, toolsets))
+        named = frozenset(self._vocabulary.concepts(stems(record.name.removeprefix(PREFIX))))
+        also = self._vocabulary.meanings.get(record.name, frozenset())
+        topics, actions = named & self._vocabulary.things - resources, named - self._vocabulary.things
+        if plain := actions & set(record.name.split("_")):
+            actions = plain
+        if isinstance(record, ToolSpec):
+            topics -= self._resources
+            return Entry(resources, topics, actions if not topics else frozenset(), also, record.hints.read_only, True, 0.0)
+        if record.reads and not actions:
+            actions |= {"get"}
+        if record.reads and "get" in actions and (record.returns.shape == "list" or record.name.endswith("s")):
+            also |= {"list"}
+        prior = 0.0 if record.documented else UNDOCUMENTED
+        if record.name.endswith("_legacy") or record.name.startswith("data_flows_"):
+            prior += DEPRECATED
+        return Entry(resources, topics, actions, also, record.reads, False, prior)
+
+    def _things(self, toolset: str) -> frozenset[str]:
+        return frozenset(self._vocabulary.concepts(stems(toolset))) & self._vocabulary.things
+
+    def _toolset(self, record: Operation | ToolSpec) -> str:
+        return self._catalog.toolset_of(record) if isinstance(record, Operation) else record.kind
 
     def _hit(self, name: str, score: float) -> Hit:
-        record = self._catalog.operations.get(name) or self._catalog.tools[name]
+        record = self._records[name]
         return Hit(
             name=name,
             title=record.title,
             risk=str(record.risk) if isinstance(record, Operation) else ("read" if record.hints.read_only else "write"),
-            toolset=self._catalog.toolset_of(record) if isinstance(record, Operation) else record.kind,
+            toolset=self._toolset(record),
             sentence=record.description.split(". ")[0].rstrip(".") + ".",
             score=round(score, 3),
         )

@@ -23,6 +23,7 @@ app.command()(calling.call)
 app.command()(checking.doctor)
 app.command()(inspecting.tools)
 app.command()(inspecting.prompts)
+app.command()(inspecting.openapi)
 app.command()(inspecting.version)
 
 

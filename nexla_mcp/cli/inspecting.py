@@ -1,4 +1,4 @@
-"""``nexla-mcp tools``, ``prompts`` and ``version``: what there is, without a connection."""
+"""``nexla-mcp tools``, ``prompts``, ``openapi`` and ``version``: what there is, without a connection."""
 
 from __future__ import annotations
 
@@ -50,6 +50,17 @@ def prompts(as_json: JsonOption = False) -> None:
     for prompt in found.values():
         table.add_row(prompt.name, prompt.description, ", ".join(a["name"] for a in prompt.arguments))
     Console().print(table)
+
+
+def openapi() -> None:
+    """Print the OpenAPI document of every operation, made from the tool specs."""
+    from nexla_mcp.catalog.loader import SpecError, load_catalog
+    from nexla_mcp.catalog.openapi import openapi_document
+
+    try:
+        print_json(openapi_document(load_catalog()))
+    except SpecError as error:
+        stop(str(error))
 
 
 def version() -> None:

@@ -3,35 +3,44 @@
     async with NexlaClient(base_url, tokens_for, ledger) as client:
         reply = await client.call(catalog.operation("flows_get"), {"flow_id": 5059})
 
-Reads are retried when the API is busy or the connection is lost; a write is sent again only when it
-certainly did not arrive, and a create never (QUIRKS 9: there is no idempotency key). A 401 renews the
-session once. Whatever is not a read needs a permit of the policy.
+Reads are retried when the API is busy or the connection is lost; a change is sent again only when it
+certainly did not arrive, and a create never (:mod:`nexla_mcp.client.retry`). A 401 renews the session once
+for all. An API that keeps failing is left alone for a while. Whatever is not a read needs a permit of the policy.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 import httpx
-import tenacity
 
-from nexla_mcp import __version__
 from nexla_mcp.addresses import LOOPBACK
 from nexla_mcp.catalog.records import Operation
 from nexla_mcp.client.auth import ACCEPT, TokenSource
-from nexla_mcp.client.errors import ApiUnreachableError, NexlaError, RateLimitError, ServerError, ValidationError
+from nexla_mcp.client.breaker import CircuitOpen
+from nexla_mcp.client.clock import ServerClock
+from nexla_mcp.client.errors import NexlaError, RateLimitError, ServerError, ValidationError
+from nexla_mcp.client.http import LARGEST_REPLY, GuardedHttp, ReplyTooLarge
+from nexla_mcp.client.pace import Pace
+from nexla_mcp.client.paging import read_pages, rows_of
 from nexla_mcp.client.permits import Permit, PermitLedger
-from nexla_mcp.client.replies import Reply, read_reply
-from nexla_mcp.client.wire import ApiRequest, build_request
+from nexla_mcp.client.places import Places
+from nexla_mcp.client.replies import Reply, date_of, read_reply, where
+from nexla_mcp.client.retry import FOR_A_LOOK_S, Deadline, with_retries
+from nexla_mcp.client.unreachable import circuit_open, unreachable
+from nexla_mcp.client.wire import SHORTEST_SECRET, ApiRequest, build_request
+from nexla_mcp.output.untrusted import mask
 
-ATTEMPTS = 3
-LONGEST_WAIT_S = 10.0
-DEADLINE_S = 45.0
 NEXLA_DOMAINS = (".nexla.io", ".nexla.com")
-_BUSY = frozenset({429, 502, 503, 504})
+LIMITS_PATH = "/limits"
+LEAST_TIME_S = 2.0
+_REMEMBERED = 500
+
+__all__ = ["NexlaClient", "rows_of"]
 
 
 class NexlaClient:
@@ -46,19 +55,19 @@ class NexlaClient:
         transport: httpx.AsyncBaseTransport | None = None,
         max_concurrency: int = 8,
         webhook_hosts: Sequence[str] = (),
+        largest_reply: int = LARGEST_REPLY,
+        breaker: dict[str, Any] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = httpx.AsyncClient(
-            base_url=self.base_url,
-            transport=transport,
-            timeout=httpx.Timeout(30.0, connect=10.0),
-            headers={"User-Agent": f"nexla-mcp/{__version__}"},
-            follow_redirects=False,
-        )
+        self._http = GuardedHttp(self.base_url, transport=transport, largest_reply=largest_reply, breaker=breaker)
         self._tokens = tokens(self._http)
         self._ledger = ledger
         self._webhook_hosts = frozenset(webhook_hosts)
-        self._places = anyio.CapacityLimiter(max_concurrency)
+        self._places = Places(max_concurrency)
+        self._learning = anyio.Lock()
+        self.pace = Pace()
+        self.server_clock = ServerClock()
+        self.made: dict[tuple[str, Any], None] = {}
         self.requests = 0
 
     async def __aenter__(self) -> Self:
@@ -87,79 +96,151 @@ class NexlaClient:
         return await self.send(self.request(operation, arguments))
 
     async def send(self, request: ApiRequest, permit: Permit | None = None) -> Reply:
-        """Send a request, once or with retries as its kind allows, within 45 s.
+        """Send a request, once or with retries as its kind allows, within 45 s or what is left of the call.
 
         Raises:
             PermitError: it changes something and ``permit`` is missing, spent or for another request.
-            NexlaError: the API refused, failed or could not be reached.
+            NexlaError: the API refused, failed or could not be reached. ``undecided`` is True when a change may
+                have been carried out; :mod:`nexla_mcp.client.outcome_lookup` finds out.
         """
         if not request.reads:
             self._ledger.spend(request, permit)
-        retrying = tenacity.AsyncRetrying(
-            sleep=anyio.sleep,
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=_wait,
-            retry=tenacity.retry_if_exception(lambda error: _may_repeat(request, error)),
-            reraise=True,
-        )
+        deadline = Deadline.of_this_call(keep_s=0.0 if request.reads else FOR_A_LOOK_S)
+        if deadline.left() < LEAST_TIME_S:
+            raise _too_late(request)
+
+        async def attempt() -> Reply:
+            return await self._attempt(request, deadline)
+
+        reply = await with_retries(request, attempt, deadline)
+        if request.creates and isinstance(reply.body, dict) and "id" in reply.body:
+            self.remember(request.path, reply.body["id"])
+        return reply
+
+    def pages(self, operation: Operation, arguments: Mapping[str, Any], *, per_page: int = 100) -> AsyncIterator[Reply]:
+        """The pages of a list from the first on, in whatever form they come; see :mod:`nexla_mcp.client.paging`."""
+        return read_pages(self.call, operation, arguments, per_page=per_page)
+
+    async def _attempt(self, request: ApiRequest, deadline: Deadline) -> Reply:
         try:
-            with anyio.fail_after(DEADLINE_S):
-                return await retrying(self._attempt, request)
-        except TimeoutError as error:
-            raise _unreachable(self.base_url, request, error, sent=None) from error
+            return await self._one_attempt(request, deadline)
+        except RateLimitError as error:
+            if error.status_code == 429:
+                self.pace.throttled()
+                await self._learn_limits(deadline)
+            raise
 
-    async def pages(self, operation: Operation, arguments: Mapping[str, Any], *, per_page: int = 100) -> AsyncIterator[Reply]:
-        """The pages of a list from the first on; ends at a short page, or where the headers say so."""
-        size_name = "per_page" if "per_page" in operation.parameters else "size"
-        paged = "page" in operation.parameters and size_name in operation.parameters
-        page = 1
-        while True:
-            extra = {"page": page, size_name: per_page} if paged else {}
-            reply = await self.call(operation, {**arguments, **extra})
-            yield reply
-            rows = rows_of(operation, reply.body)
-            if not paged or len(rows) < per_page or reply.has_next is False:
-                return
-            page += 1
-
-    async def _attempt(self, request: ApiRequest) -> Reply:
+    async def _one_attempt(self, request: ApiRequest, deadline: Deadline) -> Reply:
         if request.leaves_the_api:
             self._check_address(request)
-            async with self._places:
-                return read_reply(request, await self._exchange(request, request.headers))
-        token = await self._tokens.current()
-        async with self._places:
-            response = await self._exchange(request, _session(token))
-            if response.status_code == 401:
-                response = await self._exchange(request, _session(await self._tokens.renew(token)))
-        return read_reply(request, response)
+        token = ""
+        with anyio.move_on_after(deadline.left()) as waiting:
+            if not request.leaves_the_api:
+                token = await self._tokens.current()
+                await self._keep_pace(request, deadline)
+            place = await self._places.take()
+        if waiting.cancelled_caught:
+            raise _too_late(request)
+        try:
+            response = await self._exchange(request, _session(token) if token else request.headers, deadline)
+            if response.status_code == 401 and token:
+                response = await self._exchange(request, _session(await self._tokens.renew(token)), deadline)
+        finally:
+            self._places.give_back(place)
+        return self._read(request, response)
 
-    async def _exchange(self, request: ApiRequest, headers: Mapping[str, str]) -> httpx.Response:
+    async def _exchange(self, request: ApiRequest, headers: Mapping[str, str], deadline: Deadline) -> httpx.Response:
+        limit_s = min(request.timeout_s, deadline.left())
+        if limit_s < LEAST_TIME_S / 4:
+            raise _too_late(request)
+        content = request.content()
+        typed = {"Content-Type": "application/json"} if content is not None else {}
+        began = self.server_clock.monotonic()
         self.requests += 1
         try:
-            return await self._http.request(
+            response = await self._http.request(
                 request.method,
                 request.path,
                 params=request.query or None,
-                json=request.body if request.has_body else None,
-                headers=headers,
-                timeout=httpx.Timeout(request.timeout_s, connect=10.0),
+                content=content,
+                headers={**typed, **headers},
+                timeout=httpx.Timeout(max(limit_s, 0.1), connect=min(10.0, max(limit_s, 0.1))),
+                extensions={"limit_s": limit_s},
             )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise _unreachable(self.base_url, request, error, sent=False) from error
-        except httpx.HTTPError as error:
-            raise _unreachable(self.base_url, request, error, sent=None) from error
+        except CircuitOpen as error:
+            raise circuit_open(request, error) from None
+        except ReplyTooLarge as error:
+            raise _too_large(request, error) from error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise unreachable(self.base_url, request, error) from error
+        if not request.leaves_the_api:
+            self.server_clock.saw(date_of(response.headers.get("date", "")), began)
+        return response
+
+    def _read(self, request: ApiRequest, response: httpx.Response) -> Reply:
+        """The reply, with every secret of this client and of this request masked wherever it is echoed."""
+        secrets = [s for s in (*getattr(self._tokens, "secrets", ()), *request.secrets) if len(s) >= SHORTEST_SECRET]
+        content = response.content
+        for secret in secrets:
+            content = content.replace(secret.encode(), mask(secret).encode())
+        if content is not response.content:
+            response = httpx.Response(response.status_code, headers=response.headers, content=content, request=response.request)
+            response.headers.pop("content-length", None)
+        reply = read_reply(request, response)
+        if request.path == LIMITS_PATH:
+            self.pace.learn(reply.body)
+        return replace(reply, headers={"date": response.headers.get("date", "")})
+
+    async def _keep_pace(self, request: ApiRequest, deadline: Deadline) -> None:
+        if self.pace.peek() > deadline.left():
+            wait = self.pace.peek()
+            raise RateLimitError(
+                f"{request.operation}: not sent. Nexla throttles this key, and the turn of this request comes in {wait:.0f} s.",
+                retry_after=wait,
+                cause="api_throttled",
+                sent=False,
+                may_repeat=False,
+                hint="Wait that long, then ask for less at a time.",
+                **where(request),
+            )
+        if (wait := self.pace.wait()) > 0:
+            await anyio.sleep(wait)
+
+    async def _learn_limits(self, deadline: Deadline) -> None:
+        """After a 429: ask once what is allowed, for at most three seconds, and go on without an answer."""
+        if self._learning.locked() or not self.pace.wants_limits or deadline.left() < LEAST_TIME_S:
+            return
+        request = ApiRequest(operation="metrics_get_rate_limits", reads=True, method="GET", path=LIMITS_PATH, timeout_s=3.0)
+        async with self._learning:
+            self.pace.asked()
+            try:
+                token = await self._tokens.current()
+                self._read(request, await self._exchange(request, _session(token), Deadline.of_this_call()))
+            except NexlaError:
+                return
+
+    def remember(self, path: str, identity: Any) -> None:
+        """Keep what was made, so that a later look for a lost create does not take it for the lost one."""
+        if isinstance(identity, int | str):
+            self.made[path, identity] = None
+        while len(self.made) > _REMEMBERED:
+            del self.made[next(iter(self.made))]
 
     def _check_address(self, request: ApiRequest) -> None:
         """Only Nexla's hosts and the allowed ones get a webhook key, and only over TLS (or on loopback)."""
-        address, api = httpx.URL(request.path), httpx.URL(self.base_url)
+        try:
+            address = httpx.URL(request.path)
+        except httpx.InvalidURL:
+            text = "webhook_url: is not an address. Nothing was sent."
+            raise ValidationError(text, operation=request.operation, sent=False) from None
+        api = httpx.URL(self.base_url)
         family = next((f for f in NEXLA_DOMAINS if f".{api.host}".endswith(f)), None)
         known = address.host in {api.host, *self._webhook_hosts} or (family is not None and f".{address.host}".endswith(family))
         if not known:
             raise ValidationError(
                 f"webhook_url: {address.host or 'this address'} is not a host of this Nexla instance. Nothing was sent.",
                 operation=request.operation,
-                hint="If it really is a webhook of yours, the person who runs this server adds the host to NEXLA_MCP_WEBHOOK_HOSTS.",
+                hint="If it is a webhook of yours, the person who runs this server adds the host to NEXLA_MCP_WEBHOOK_HOSTS.",
                 sent=False,
             )
         if address.scheme != "https" and address.host not in LOOPBACK:
@@ -170,45 +251,21 @@ def _session(token: str) -> dict[str, str]:
     return {"Accept": ACCEPT, "Authorization": f"Bearer {token}"}
 
 
-def rows_of(operation: Operation, body: Any) -> list[Any]:
-    """The rows of a list reply, wherever the operation keeps them."""
-    if isinstance(body, list):
-        return body
-    for key in (operation.returns.rows or "").split("."):
-        body = body.get(key) if isinstance(body, dict) else body
-    return body if isinstance(body, list) else []
+def _too_late(request: ApiRequest) -> ServerError:
+    unchanged = "" if request.reads else " Nothing was changed."
+    return ServerError(
+        f"{request.operation}: not sent, because too little of the call's 45 s was left.{unchanged}",
+        hint="Call again, by itself; many requests were waiting before this one, or Nexla is slow.",
+        sent=False,
+        may_repeat=False,
+        **where(request),
+    )
 
 
-def _may_repeat(request: ApiRequest, error: BaseException) -> bool:
-    """Reads when the API is busy or silent; a change only when it certainly was not taken; a create never."""
-    if not isinstance(error, NexlaError):
-        return False
-    if request.reads:
-        return isinstance(error, ApiUnreachableError) or error.status_code in _BUSY
-    if request.creates:
-        return False
-    return (error.sent is False and isinstance(error, ApiUnreachableError)) or isinstance(error, RateLimitError)
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    """Full jitter from half a second up, or what the API asks for, at most ten seconds."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = getattr(error, "retry_after", None)
-    jitter = tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_S)(state)
-    return min(max(asked, 0.0) + jitter * 0.1, LONGEST_WAIT_S) if asked is not None else jitter
-
-
-def _unreachable(base_url: str, request: ApiRequest, error: BaseException, *, sent: bool | None) -> ServerError:
-    reason = "no answer in time" if isinstance(error, TimeoutError | httpx.TimeoutException) else type(error).__name__
-    if request.reads or sent is False:
-        after = "Nothing was changed." if not request.reads else ""
-    else:
-        after = "The change may have been carried out: read the resource before you repeat it."
-    return ApiUnreachableError(
-        f"{request.operation}: could not reach Nexla at {base_url} ({reason}). {after}".strip(),
-        operation=request.operation,
-        resource_type=request.resource_type,
-        resource_id=request.resource_id,
-        hint="Check NEXLA_API_URL, the network and the proxy (HTTPS_PROXY), then try again.",
-        sent=sent,
+def _too_large(request: ApiRequest, error: ReplyTooLarge) -> ServerError:
+    maybe = "" if request.reads else " The change may have been carried out: read the resource before you repeat it."
+    return ServerError(
+        f"{request.operation}: the reply is larger than {error.limit // 1_000_000} MB and was broken off.{maybe}",
+        hint="Ask for less at a time: a smaller limit or page, a shorter window, one resource instead of all.",
+        **where(request),
     )

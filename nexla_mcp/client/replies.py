@@ -1,14 +1,16 @@
 """From an HTTP reply to a value, or to the error that says what to do next.
 
-    body = read_reply(request, response)      # decoded JSON, text, or None for an empty body
+    body = read_reply(request, response).body      # decoded JSON, text, or None for an empty body
 
-One place maps status codes to the tree of :mod:`nexla_mcp.client.errors`. The API has habits of its own
-(QUIRKS 4): 405 is a state conflict, a probe's 403 is the external system's, 401 and 404 have no body.
+One place maps status codes to the tree of :mod:`nexla_mcp.client.errors`; the hints come from
+:mod:`nexla_mcp.client.explain`. The API has habits of its own (QUIRKS 4): 405 is a state conflict, a probe's
+403 is the external system's, 401 and 404 have no body.
 """
 
 from __future__ import annotations
 
-import re
+import json
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +22,7 @@ from nexla_mcp.client.errors import (
     AuthenticationError,
     AuthorizationError,
     CredentialError,
+    FlowError,
     NexlaError,
     NotFoundError,
     RateLimitError,
@@ -28,21 +31,28 @@ from nexla_mcp.client.errors import (
     TransformError,
     ValidationError,
 )
+from nexla_mcp.client.explain import explain, is_conflict, is_probe, is_transform_test
 from nexla_mcp.client.wire import ApiRequest
 
-_STATE_WORDS = re.compile(r"\b(active|paused?|in use|still used|rate.?limited|cluster|already)\b", re.I)
-_CHANGES_STATE = re.compile(r"activate|pause|delete|update|run_now")
+DEEPEST = 100
+LONGEST_MESSAGE = 500
+LONGEST_RETRY_AFTER_S = 86_400.0
+_MESSAGE_KEYS = ("message", "error", "error_description", "detail", "errorMessage")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A good answer: its decoded body (None when empty) and what the headers said about paging."""
+    """A good answer: its decoded body (None when empty) and what the headers said about paging.
+
+    ``notices`` tell what a reader of a paged list must know: it changed underneath, or was not read to its end.
+    """
 
     body: Any
     status_code: int
     total: int | None = None
     has_next: bool | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 def read_reply(request: ApiRequest, response: httpx.Response) -> Reply:
@@ -53,139 +63,193 @@ def read_reply(request: ApiRequest, response: httpx.Response) -> Reply:
     """
     if response.status_code >= 400:
         raise error_for(request, response)
+    if 300 <= response.status_code < 400:
+        raise _not_an_api(request, response, "a redirect, which is not followed")
     body: Any = None
-    text = response.text.strip()
+    text = response.text.strip().removeprefix("\ufeff")
     if text:
         try:
-            body = response.json()
-        except ValueError:
+            body = decode(text)
+        except ValueError as error:
             if _is_html(response, text):
                 raise _not_an_api(request, response) from None
-            if "json" in response.headers.get("content-type", ""):
-                raise ServerError(
-                    f"{request.operation}: the reply is broken JSON ({len(text)} characters).",
-                    hint="The request may have been carried out. Read the resource before you repeat it.",
-                    **_where(request, response),
-                ) from None
+            if "json" in response.headers.get("content-type", "") or text[0] in "{[":
+                raise _broken(request, response, f"the reply is broken JSON ({len(text)} characters: {error})") from None
             body = text
     link = response.headers.get("link", "").lower()
-    total = response.headers.get("x-total-count", "")
+    total = response.headers.get("x-total-count", "").strip()
     return Reply(
         body=body,
         status_code=response.status_code,
-        total=int(total) if total.isdigit() else None,
+        total=int(total) if total.isascii() and total.isdigit() and len(total) < 12 else None,
         has_next=('rel="next"' in link or "rel=next" in link) if link else None,
     )
+
+
+def decode(text: str) -> Any:
+    """JSON of an untrusted server: no NaN or infinity, not nested deeper than what can be walked.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEEPEST):
+        if not level:
+            return value
+        inside = (inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer))
+        level = [inner for inner in inside if isinstance(inner, dict | list)]
+    raise ValueError("nested too deeply")
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def error_for(request: ApiRequest, response: httpx.Response) -> NexlaError:
     """The error that a failed reply stands for."""
     status = response.status_code
     said = server_message(response)
-    text = f"{request.operation}: " + (said or f"Nexla answered {status}")
-    where = _where(request, response) | {"server_message": said}
-    probe = request.operation.startswith("credentials_probe") or request.operation.endswith("test_config")
-    if status == 401:
-        return AuthenticationError(
-            f"{request.operation}: Nexla does not accept the session (401).",
-            hint="The key or token is wrong, expired or revoked. Check it with nexla_whoami.",
-            **where,
-        )
-    if status == 403 and probe:
-        return CredentialError(
-            f"{request.operation}: the external system refused the credential: {said or 'no reason given'}",
-            hint="This is not a missing Nexla role. Update the whole credentials object, probe again, then run the flow.",
-            **where,
-        )
-    if status == 403:
-        return AuthorizationError(
-            text if said else f"{request.operation}: not permitted (403).",
-            hint="You lack a role on this resource; see its owner and access_roles. Operator may activate and pause, admin all.",
-            **where,
-        )
-    if status == 404:
-        return NotFoundError(
-            text if said else f"{request.operation}: nothing there (404).",
-            hint="Check the id and that it is an id of this kind of resource (a flow id is not the id of its source)."
-            " Lists show only what you own unless access_role is given.",
-            **where,
-        )
-    if status in (405, 409) or (status == 400 and _CHANGES_STATE.search(request.operation) and _STATE_WORDS.search(said)):
-        return ResourceConflictError(
-            text if said else f"{request.operation}: the state of the resource forbids this ({status}).",
-            hint="Not an outage: something active must be paused first, something in use must be released first. Read its status"
-            " and what depends on it, then decide.",
-            **where,
-        )
-    if status == 429:
-        return RateLimitError(text, retry_after=retry_after(response), hint="Wait, then ask for less at a time.", **where)
-    if status in (400, 413, 422):
-        return ValidationError(
-            text, hint="The API refuses the request as it stands; see nexla_describe_operation for its parameters.", **where
-        )
-    if _is_html(response, response.text):
+    html = _is_html(response, response.text)
+    if html and (status >= 500 or status in (403, 404, 407)):
         return _not_an_api(request, response)
-    if "test_transform" in request.operation:
-        return TransformError(text, hint="Look at the transform's code and at a sample of its input.", **where)
-    return ServerError(
-        text,
-        hint="A fault on the far side. "
-        + ("Try again in a moment." if request.reads else "Read the resource before you repeat it."),
-        **where,
+    kind = _kind(request, status, said)
+    found = explain(status, said, request.operation, request.resource_type, request.resource_id, reads=request.reads)
+    lead = _LEADS.get(kind, "Nexla answered {status}")
+    if kind is CredentialError:
+        text = f"the external system refused the credential: {said or 'no reason given'}"
+    elif kind is AuthenticationError:
+        text = "Nexla does not accept the session (401)."
+    else:
+        text = said or lead.format(status=status)
+    refused = " Nothing was changed." if not request.reads and 400 <= status < 500 else ""
+    return kind(
+        f"{request.operation}: {_sentence(text)}{refused}" if refused else f"{request.operation}: {text}",
+        hint=found.solution,
+        cause=found.cause,
+        next_call=found.next_call,
+        server_message=said,
+        retry_after=retry_after(response) if kind is RateLimitError or status == 503 else None,
+        **where(request, response),
     )
+
+
+_LEADS: dict[type[NexlaError], str] = {
+    AuthorizationError: "not permitted ({status}).",
+    NotFoundError: "nothing there ({status}).",
+    ResourceConflictError: "the state of the resource forbids this ({status}).",
+}
+
+
+def _kind(request: ApiRequest, status: int, said: str) -> type[NexlaError]:
+    plain: dict[int, type[NexlaError]] = {401: AuthenticationError, 404: NotFoundError, 429: RateLimitError}
+    if status in plain:
+        return plain[status]
+    if status == 403:
+        return CredentialError if is_probe(request.operation) else AuthorizationError
+    if is_conflict(status, said, request.operation):
+        return ResourceConflictError
+    if 400 <= status < 500:
+        return ValidationError
+    if is_transform_test(request.operation):
+        return TransformError
+    return FlowError if status == 500 and request.operation.startswith("flows_") and not request.reads else ServerError
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def server_message(response: httpx.Response) -> str:
     """What the API said about a failure, at most 500 characters; '' for no body or a web page."""
+    text = response.text.strip()
+    if not text or _is_html(response, text):
+        return ""
     try:
-        body = response.json()
+        body = decode(text)
     except ValueError:
-        text = response.text.strip()
-        return "" if not text or _is_html(response, text) else text[:500]
+        return text[:LONGEST_MESSAGE]
     if isinstance(body, dict):
-        for key in ("message", "error", "error_description", "detail"):
-            if isinstance(body.get(key), str) and body[key].strip():
-                return str(body[key]).strip()[:500]
-    return body[:500] if isinstance(body, str) else ""
+        for key in _MESSAGE_KEYS:
+            found = body.get(key)
+            if isinstance(found, dict):
+                found = next((found[k] for k in _MESSAGE_KEYS if isinstance(found.get(k), str)), None)
+            if isinstance(found, str) and found.strip():
+                return found.strip()[:LONGEST_MESSAGE]
+    return body[:LONGEST_MESSAGE] if isinstance(body, str) else ""
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Seconds to wait: the header as a number or as a date, or ``retry_after`` of the body."""
+    """Seconds to wait: the header as a number or as a date (by the server's own clock), or ``retry_after`` of the body."""
     value = response.headers.get("retry-after", "").strip()
     if not value:
         try:
-            body = response.json()
-            return float(body["retry_after"]) if isinstance(body, dict) and "retry_after" in body else None
-        except (ValueError, TypeError):
+            body = decode(response.text)
+            return _seconds(body["retry_after"]) if isinstance(body, dict) and "retry_after" in body else None
+        except ValueError:
             return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    seconds = _seconds(value)
+    if seconds is not None:
+        return seconds
+    when = date_of(value)
+    if when is None:
+        return None
+    now = date_of(response.headers.get("date", "")) or datetime.now(UTC)
+    return _seconds((when - now).total_seconds())
+
+
+def date_of(value: str) -> datetime | None:
+    """An HTTP date as a moment in UTC."""
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, number), LONGEST_RETRY_AFTER_S) if math.isfinite(number) else None
 
 
 def _is_html(response: httpx.Response, text: str) -> bool:
     return "html" in response.headers.get("content-type", "") or text.lstrip()[:15].lower().startswith(("<!doctype", "<html"))
 
 
-def _not_an_api(request: ApiRequest, response: httpx.Response) -> ServerError:
+def _not_an_api(request: ApiRequest, response: httpx.Response, what: str = "a web page, not with JSON") -> ServerError:
+    found = explain(response.status_code, "", request.operation, reads=request.reads, api_reply=False)
     return ServerError(
-        f"{request.operation}: {response.url.host} answered {response.status_code} with a web page, not with JSON.",
-        hint="NEXLA_API_URL probably points to a web site, a proxy or a login page; it should look like"
-        " https://dataops.nexla.io/nexla-api. If it is right, the service is down: try again later.",
-        **_where(request, response),
+        f"{request.operation}: {response.url.host} answered {response.status_code} with {what}.",
+        hint=found.solution,
+        next_call=found.next_call,
+        may_repeat=response.status_code in (502, 503, 504),
+        retry_after=retry_after(response) if response.status_code == 503 else None,
+        **where(request, response),
     )
 
 
-def _where(request: ApiRequest, response: httpx.Response) -> dict[str, Any]:
-    return {
+def _broken(request: ApiRequest, response: httpx.Response, what: str) -> ServerError:
+    hint = "Try again." if request.reads else "The request may have been carried out. Read the resource before you repeat it."
+    return ServerError(f"{request.operation}: {what}.", hint=hint, **where(request, response))
+
+
+def where(request: ApiRequest, response: httpx.Response | None = None) -> dict[str, Any]:
+    """The fields of an error that say which call it was."""
+    fields: dict[str, Any] = {
         "operation": request.operation,
         "resource_type": request.resource_type,
         "resource_id": request.resource_id,
-        "status_code": response.status_code,
+        "context": {"method": request.method, "path": request.path if not request.leaves_the_api else "(webhook)"},
     }
+    if response is None:
+        return fields
+    trace = response.headers.get("x-request-id", "")[:80]
+    seen = {"status": response.status_code, "request_id": trace, "content_type": response.headers.get("content-type", "")[:80]}
+    return fields | {"status_code": response.status_code, "response": {k: v for k, v in seen.items() if v}}

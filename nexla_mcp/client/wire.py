@@ -14,7 +14,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,9 +23,13 @@ from urllib.parse import quote
 
 from nexla_mcp.catalog.records import Operation, Parameter, Wire
 from nexla_mcp.client.errors import ValidationError
+from nexla_mcp.output.untrusted import looks_secret
 
 SEGMENTS = {"source": "data_sources", "nexset": "data_sets", "destination": "data_sinks"}
 KINDS = {"source": "SOURCE", "nexset": "DATASET", "destination": "SINK"}
+SHORTEST_SECRET = 6
+"""A shorter text is not masked by its value: it would be found in harmless places."""
+_SECRET_WORD = re.compile(r"pass|secret|token|cred|private|signature|(?<!primary)(?<!primary_)key$", re.I)
 _MS_FROM = 100_000_000_000  # an integer time above this is milliseconds, below seconds
 
 
@@ -36,19 +41,34 @@ class ApiRequest:
     reads: bool
     method: str
     path: str
-    query: dict[str, str] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    body: Any = None
+    query: dict[str, str] = field(default_factory=dict, repr=False)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    body: Any = field(default=None, repr=False)
     has_body: bool = False
     creates: bool = False
     timeout_s: float = 30.0
     resource_type: str | None = None
     resource_id: int | str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What the caller gave as a secret: it is masked in everything that comes back."""
 
     @property
     def leaves_the_api(self) -> bool:
         """True for a webhook: a whole URL, without the session."""
         return "://" in self.path
+
+    def content(self) -> bytes | None:
+        """The body as it is sent, or None.
+
+        Raises:
+            ValueError: it cannot be written as JSON in UTF-8 (half a character, no number, nested without end).
+        """
+        if not self.has_body:
+            return None
+        try:
+            return json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        except (TypeError, RecursionError) as error:
+            raise ValueError(type(error).__name__) from error
 
     def digest(self) -> str:
         """A hash of everything that is sent."""
@@ -86,9 +106,11 @@ def build_request(operation: Operation, arguments: Mapping[str, Any]) -> ApiRequ
         else:
             merged.update(value if parameter.wire is Wire.MERGE else {wire_name: value})
             has_body = True
+    if not has_body and operation.method in ("POST", "PUT"):  # an empty object is a body; a DELETE without one means all
+        has_body = any(p.location == "body" and p.wire is not Wire.BARE for p in operation.parameters.values())
     if has_body and body is None:
         body = merged
-    return ApiRequest(
+    request = ApiRequest(
         operation=operation.name,
         reads=operation.reads,
         method=operation.method,
@@ -99,8 +121,26 @@ def build_request(operation: Operation, arguments: Mapping[str, Any]) -> ApiRequ
         has_body=has_body,
         creates=operation.creates,
         timeout_s=operation.timeout_s,
+        secrets=tuple(_secrets(operation, arguments)),
         **_resource(operation, arguments),
     )
+    _check_writable(request)
+    return request
+
+
+def _check_writable(request: ApiRequest) -> None:
+    """Refuse what cannot travel: half characters (lone surrogates), NaN, endless nesting."""
+    try:
+        request.content()
+        "".join([*request.query.values(), *request.headers.values(), request.path]).encode()
+    except ValueError as error:
+        raise ValidationError(
+            f"{request.operation}: an argument cannot be sent ({type(error).__name__}): it holds half a character, a number that"
+            " is none, or is nested too deeply. Nothing was sent.",
+            operation=request.operation,
+            sent=False,
+            cause="unsupported_request",
+        ) from None
 
 
 def to_wire(operation: str, name: str, parameter: Parameter, value: Any) -> Any:
@@ -165,9 +205,12 @@ def _time(operation: str, name: str, wire: Wire, value: Any) -> str | int:
 def _segment(operation: str, name: str, value: Any) -> str:
     """One path segment, percent-encoded; dots and nothing are refused because they change the route."""
     text = str(value)
-    if text.strip(". ") == "":
-        raise ValidationError(f"{name}: {text!r} cannot be part of a path. Nothing was sent.", operation=operation, sent=False)
-    return quote(text, safe="")
+    try:
+        if text.strip(". ") != "":
+            return quote(text, safe="")
+    except UnicodeEncodeError:
+        pass
+    raise ValidationError(f"{name}: {text!a} cannot be part of a path. Nothing was sent.", operation=operation, sent=False)
 
 
 def _key_goes_into_header(operation: Operation, arguments: Mapping[str, Any]) -> bool:
@@ -186,4 +229,27 @@ def _resource(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, A
     kind = arguments.get("resource_type") if "resource_type" in operation.parameters else None
     if kind is None and operation.path.startswith("/"):
         kind = operation.path.split("/")[1]
+        kind = arguments.get(kind.strip("{}")) if kind.startswith("{") else kind
     return {"resource_type": kind, "resource_id": arguments[ids[0]] if ids else None}
+
+
+def _secrets(operation: Operation, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """The secret texts among the arguments: a sensitive value, or inside a sensitive object what its key calls a secret."""
+    for name, parameter in operation.parameters.items():
+        value = arguments.get(name)
+        if not parameter.sensitive and isinstance(value, dict | list):
+            yield from _secret_leaves(value, hidden=False)
+        elif parameter.sensitive and value is not None:
+            yield from _secret_leaves(value, hidden=not isinstance(value, dict | list))
+
+
+def _secret_leaves(value: Any, *, hidden: bool) -> Iterator[str]:
+    waiting: list[tuple[Any, bool]] = [(value, hidden)]
+    while waiting:
+        value, hidden = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(v, hidden or looks_secret(str(k)) or bool(_SECRET_WORD.search(str(k)))) for k, v in value.items()]
+        elif isinstance(value, list):
+            waiting += [(inner, hidden) for inner in value]
+        elif hidden and isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+            yield value

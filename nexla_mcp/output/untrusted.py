@@ -3,53 +3,40 @@
     clean(body, operation.returns.sensitive_fields)
 
 A secret becomes ``***(1a2b3c4d)``: the first eight hex digits of its SHA-256, so that two places can be
-compared without showing either. Masked are the fields a spec names, keys that look like secrets, and
-texts that look like one. Control, ANSI, zero-width, bidirectional and tag characters are removed, since
-they can hide text from a person or steer a model. No argument of a tool switches any of this off.
+compared without showing either. Masked are the fields a spec names, keys that look like secrets (also as the
+``name`` beside a ``value``), and texts that look like one. Control, ANSI, zero-width, bidirectional and tag
+characters are removed, since they can hide text from a person or steer a model. No argument of a tool switches
+any of this off. The patterns are linear in the length of a text: an API cannot stall this server with one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from nexla_mcp.output.secret_texts import MASKED, mask, mask_texts
+
+__all__ = ["clean", "clean_text", "looks_secret", "mask"]
+
+DEEPEST = 150
 _SECRET_KEYS = re.compile(
-    r"(?:^|_)(?:password|passwd|passphrase|pwd|secret|secrets|private_?key|privatekey|api_?keys?|access_?key|access_?keys"
-    r"|secret_?key|token|tokens|access_?token|refresh_?token|id_?token|session_?token|bearer|authorization|auth_?header"
-    r"|client_?secret|credentials_enc(?:_iv)?|last_rotated_key|idp_cert|secret_config|client_config|connection_?string"
-    r"|sas_?token|account_?key|service_?key|encryption_?key|signing_?key|ssh_?key|pem|jaas_?config)$",
+    r"(?:(?:^|_)(?:password|passwd|passphrase|passcode|pwd|secrets?|private_?key|api_?keys?|access_?keys?|secret_?key|tokens?"
+    r"|bearer|authorization|auth_?header|client_?secret|last_rotated_key|idp_cert|secret_config|client_config|connection_?string"
+    r"|account_?key|service_?key|encryption_?key|signing_?key|signature|ssh_?key|hmac_?key|shared_?key|master_?key|storage_?key"
+    r"|license_?key|pem|jaas_?config|keytab|cookie|creds|json_?creds)"
+    r"|^credentials)(?:_(?:value|text|plain|plaintext|enc|enc_iv|encrypted|base64|hash|\d{1,2}))?$",
     re.I,
 )
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[.\-\s]+")
-_SECRET_TEXTS = (
-    re.compile(r"(?<=[?&]api_key=)[^&\s\"']+", re.I),
-    re.compile(r"(?<=[?&]token=)[^&\s\"']+", re.I),
-    re.compile(r"(?<=[?&]sig=)[^&\s\"']+", re.I),
-    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"),
-    re.compile(r"(?<=\b[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"(?<=\b[Bb]asic )[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
-    re.compile(r"\bAIza[0-9A-Za-z_-]{30,}"),
-    re.compile(r"\bgh[pousr]_[A-Za-z0-9]{20,}"),
-    re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
-    re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"),
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.S),
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
-    re.compile(r"(?<=\bpassword=)[^\s;,&\"']+", re.I),
-    re.compile(r"(?<=\bpwd=)[^\s;,&\"']+", re.I),
-)
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_NAMING = ("name", "key", "field", "header", "parameter", "property")
+_NAMED = ("value", "values", "default", "before", "after", "old", "new", "from", "to")
+_ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[@-Z\\-_]")
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-
-
-def mask(secret: Any) -> str:
-    """``***(sha8)`` for a secret; the same secret always looks the same."""
-    return f"***({hashlib.sha256(str(secret).encode('utf-8', 'surrogatepass')).hexdigest()[:8]})"
 
 
 def clean(value: Any, sensitive_fields: Iterable[str] = ()) -> Any:
@@ -57,66 +44,66 @@ def clean(value: Any, sensitive_fields: Iterable[str] = ()) -> Any:
 
     ``sensitive_fields`` are dotted paths from the root; lists on the way are walked through.
     """
-    return _walk(value, {tuple(path.split(".")) for path in sensitive_fields}, ())
+    return _walk(value, {tuple(path.split(".")) for path in sensitive_fields}, (), 0)
 
 
 def clean_text(text: str) -> str:
     """One string: texts that look like secrets masked, deceiving characters removed."""
-    text = _HIDDEN.sub("", _ANSI.sub("", text))
-    for pattern in _SECRET_TEXTS:
-        text = pattern.sub(lambda match: match.group() if match.group().startswith("***(") else mask(match.group()), text)
-    return text
+    if not text.isascii() or not text.isprintable():
+        text = _HIDDEN.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    return mask_texts(text)
 
 
 def looks_secret(key: str) -> bool:
     """True for a key that names a secret, in snake case, kebab case, dotted or camel case."""
+    if not key.isascii():
+        key = unicodedata.normalize("NFKC", key)
     return bool(_SECRET_KEYS.search(_WORD_BREAK.sub("_", key)))
 
 
-def _walk(value: Any, sensitive: set[tuple[str, ...]], path: tuple[str, ...]) -> Any:
+def _walk(value: Any, sensitive: set[tuple[str, ...]], path: tuple[str, ...], depth: int) -> Any:
     if isinstance(value, str):
         return clean_text(value)
+    if depth > DEEPEST:
+        return "(nested too deeply)" if isinstance(value, dict | list | tuple) else value
     if isinstance(value, list | tuple):
-        return [_walk(item, sensitive, path) for item in value]
+        return [_walk(item, sensitive, path, depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
+    named = any(isinstance(value.get(key), str) and looks_secret(value[key]) for key in _NAMING)
     cleaned: dict[str, Any] = {}
     for key, content in value.items():
-        here = (*path, str(key))
         name = clean_text(str(key))
+        here = (*path, name)
         if here in sensitive and isinstance(content, list | dict):
-            cleaned[name] = _mask_inside(content)
-        elif (
-            (here in sensitive or looks_secret(str(key))) and content not in (None, "", [], {}) and not isinstance(content, bool)
-        ):
-            cleaned[name] = _mask_inside(content) if isinstance(content, list | dict) else mask(content)
+            cleaned[name] = _mask_inside(content, depth + 1)
+        elif here in sensitive or looks_secret(name) or (named and name.lower() in _NAMED):
+            cleaned[name] = _mask_inside(content, depth + 1) if isinstance(content, list | dict) else _masked(content)
         else:
-            cleaned[name] = _walk(content, sensitive, here)
+            cleaned[name] = _walk(content, sensitive, here, depth + 1)
     return cleaned
 
 
+def _masked(value: Any) -> Any:
+    """A leaf, hidden; what says nothing stays, and so does what is hidden already."""
+    if value is None or value == "" or isinstance(value, bool) or (isinstance(value, str) and MASKED.fullmatch(value)):
+        return value
+    return mask(value)
+
+
 _OPEN_KEYS = frozenset(
-    {
-        "id",
-        "name",
-        "owner_id",
-        "org_id",
-        "data_source_id",
-        "data_set_id",
-        "data_sink_id",
-        "user_id",
-        "description",
-        "status",
-        "scope",
-    }
-    | {"created_at", "updated_at", "last_rotated_at", "type"}
+    {"id", "name", "owner_id", "org_id", "data_source_id", "data_set_id", "data_sink_id", "user_id", "description", "status"}
+    | {"scope", "created_at", "updated_at", "last_rotated_at", "type"}
 )
 
 
-def _mask_inside(value: Any) -> Any:
+def _mask_inside(value: Any, depth: int) -> Any:
     """The leaves of something sensitive masked, ids and status left so that it can be spoken about."""
+    if depth > DEEPEST:
+        return "(nested too deeply)"
     if isinstance(value, list):
-        return [_mask_inside(item) for item in value]
+        return [_mask_inside(item, depth + 1) for item in value]
     if isinstance(value, dict):
-        return {k: _walk(v, set(), ()) if k in _OPEN_KEYS else _mask_inside(v) for k, v in value.items()}
-    return value if value is None or isinstance(value, bool) else mask(value)
+        shown = {clean_text(str(k)): (k in _OPEN_KEYS, v) for k, v in value.items()}
+        return {k: _walk(v, set(), (), depth + 1) if plain else _mask_inside(v, depth + 1) for k, (plain, v) in shown.items()}
+    return _masked(value)

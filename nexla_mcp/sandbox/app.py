@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -18,12 +19,17 @@ from nexla_mcp.sandbox.api.access import Principal, Sessions, key_owner
 from nexla_mcp.sandbox.api.call import ApiError, Call, Reply
 from nexla_mcp.sandbox.api.router import ROUTES
 from nexla_mcp.sandbox.config import SandboxConfig
-from nexla_mcp.sandbox.control import CONTROL_PREFIX, Control, Fault
+from nexla_mcp.sandbox.control import CONTROL_PREFIX, Control
+from nexla_mcp.sandbox.disturb import disturb, response_of
 from nexla_mcp.sandbox.engine.schedule import advance
+from nexla_mcp.sandbox.faults import http_date
 from nexla_mcp.sandbox.limits import Limiter
 from nexla_mcp.sandbox.seed import seed_world
 from nexla_mcp.sandbox.store import Store
 from nexla_mcp.sandbox.world import World
+
+if TYPE_CHECKING:
+    from nexla_mcp.sandbox.serve import Port
 
 rooms.load()
 
@@ -33,6 +39,7 @@ class SandboxServer:
 
     def __init__(self, config: SandboxConfig) -> None:
         self.config = config
+        self.port: Port | None = None
         self.sessions = Sessions()
         self.limiter = Limiter()
         self.control = Control(self)
@@ -60,20 +67,25 @@ class SandboxServer:
         raw = await request.body()
         if path.startswith(CONTROL_PREFIX) and _is_local(scope):
             reply = self.control.answer(request.method, path, raw)
-            await _response(reply)(scope, receive, send)
+            await self.response(reply)(scope, receive, send)
             return
         if self.config.latency_s:
             await asyncio.sleep(self.config.latency_s)
-        fault = self.control.fault_for(request.method, path)
-        if fault and fault.delay_s:
-            await asyncio.sleep(fault.delay_s)
-        if fault and fault.reset:
-            self.control.record(request, raw, 0)
-            await _break_off(send)
+        fault = self.control.book.take(request.method, path)
+        if fault:
+            await disturb(fault, self, request, raw, scope, receive, send)
             return
-        reply = _fault_reply(fault) if fault and fault.status else self.answer(request, raw)
-        self.control.record(request, raw, reply.status)
-        await _response(reply)(scope, receive, send)
+        reply = self.answer(request, raw)
+        self.control.record(request, raw, reply.status, handled=reply.status)
+        await self.response(reply)(scope, receive, send)
+
+    def moment(self) -> datetime:
+        """Now, on the clock of the world: every timestamp of this Nexla agrees with its Date header."""
+        return datetime.fromtimestamp(self.world.now() / 1000, UTC)
+
+    def response(self, reply: Reply) -> Response:
+        """A reply as it is sent."""
+        return response_of(reply, http_date(self.moment()))
 
     def answer(self, request: Request, raw: bytes) -> Reply:
         """The reply of the API to one request."""
@@ -155,30 +167,3 @@ def _json(raw: bytes) -> Any:
         return json.loads(raw)
     except ValueError:
         raise ApiError(400, "The request body is not valid JSON") from None
-
-
-def _fault_reply(fault: Fault) -> Reply:
-    if fault.html:
-        page = fault.body if isinstance(fault.body, str) else "<html><body><h1>Bad gateway</h1></body></html>"
-        return Reply(page, fault.status or 502, {"content-type": "text/html", **fault.headers})
-    return Reply(fault.body, fault.status or 500, fault.headers)
-
-
-def _response(reply: Reply) -> Response:
-    if reply.body is None:
-        return Response(b"", reply.status, reply.headers)
-    if isinstance(reply.body, str):
-        return Response(reply.body, reply.status, reply.headers, media_type="text/plain")
-    return Response(
-        json.dumps(reply.body, ensure_ascii=False).encode(),
-        reply.status,
-        reply.headers,
-        media_type="application/json",
-    )
-
-
-async def _break_off(send: Send) -> None:
-    """Promise more bytes than are sent: the server closes the connection in the middle of the reply."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
-    await send({"type": "http.response.body", "body": b"{", "more_body": True})
-    raise ConnectionResetError("the sandbox was told to drop this connection")

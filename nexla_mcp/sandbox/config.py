@@ -25,7 +25,8 @@ class SandboxConfig:
     `scenario` is "org" (a seeded org with several broken flows), "healthy" (the fixture: flow 5059 without an incident)
     or "1".."34" (the fixture with that incident; `variant` picks one of its forms). `reply_shape` "seed" answers in the
     other forms that clients meet (run rows with a status, logs as a plain list, probes with {"status": "success"}).
-    `now` is where the clock starts; it runs on in real time from there.
+    `now` is where the clock starts; it runs on in real time from there. With `undocumented` False every operation that the
+    published contract lacks answers 404 with an empty body, as on an instance that does not have it.
     """
 
     scenario: str = "org"
@@ -38,6 +39,7 @@ class SandboxConfig:
     database: str = ":memory:"
     enforce_limits: bool = False
     variant: str = ""
+    undocumented: bool = True
 
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nexla_mcp.sandbox.api.call import Reply
 from nexla_mcp.sandbox.clock import iso
 from nexla_mcp.sandbox.engine.cycle import run_now
 from nexla_mcp.sandbox.engine.schedule import advance
+from nexla_mcp.sandbox.faults import FaultBook, entries_of
 from nexla_mcp.sandbox.lineage import node_by_id, origin_node
 from nexla_mcp.sandbox.seed.repair import repair_flow
 
@@ -26,40 +26,21 @@ CONTROL_PREFIX = "/__sandbox__/"
 _HIDDEN = frozenset({"authorization", "cookie"})
 
 
-@dataclass
-class Fault:
-    """A disturbance for requests whose "METHOD /path" matches; `count` None = until cleared.
-
-    With `status` it replaces the answer, with `delay_s` alone it only slows it down, with `reset` the connection
-    breaks in the middle of the reply.
-    """
-
-    match: str
-    status: int | None = None
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    delay_s: float = 0.0
-    html: bool = False
-    reset: bool = False
-    count: int | None = None
-
-    def takes(self, target: str) -> bool:
-        return self.count != 0 and re.search(self.match, target) is not None
-
-
 class Control:
     """The record of requests, the faults, and the control routes."""
 
     def __init__(self, server: SandboxServer) -> None:
         self._server = server
         self.requests: list[dict[str, Any]] = []
-        self.faults: list[Fault] = []
+        self.book = FaultBook()
 
     def clear(self) -> None:
         self.requests.clear()
-        self.faults.clear()
+        self.book.clear()
 
-    def record(self, request: Request, raw: bytes, status: int) -> None:
+    def record(self, request: Request, raw: bytes, status: int, *, fault: str = "", handled: int | None = None) -> None:
+        """One more line of what was asked: `status` is what the client got (0 = nothing), `handled` what the API made of it
+        (None = it was never carried out)."""
         try:
             body = json.loads(raw) if raw.strip() else None
         except ValueError:
@@ -74,14 +55,10 @@ class Control:
                 "body": body,
                 "headers": {name: value for name, value in request.headers.items() if name not in _HIDDEN},
                 "status": status,
+                "handled": handled,
+                "fault": fault,
             }
         )
-
-    def fault_for(self, method: str, path: str) -> Fault | None:
-        fault = next((fault for fault in self.faults if fault.takes(f"{method} {path}")), None)
-        if fault and fault.count:
-            fault.count -= 1
-        return fault
 
     def answer(self, method: str, path: str, raw: bytes) -> Reply:
         try:
@@ -133,16 +110,12 @@ class Control:
         return {"repaired": repair_flow(world, int(body["flow_id"]))}
 
     def _get_faults(self, body: Any) -> Any:
-        return [vars(fault) for fault in self.faults]
+        return [fault.as_json() for fault in self.book.faults]
 
     def _post_faults(self, body: Any) -> Any:
-        entries = body if isinstance(body, list) else body.get("faults", [body])
-        added = [Fault(**entry) for entry in entries]
-        for fault in added:
-            re.compile(fault.match)
-        self.faults.extend(added)
+        self.book.add(entries_of(body))
         return self._get_faults(body)
 
     def _delete_faults(self, body: Any) -> Any:
-        self.faults.clear()
+        self.book.clear()
         return []

@@ -54,10 +54,15 @@ def origins(store: Store) -> list[Node]:
 
 def flow_nodes(store: Store, origin: int) -> list[Node]:
     """Every node of a flow, parents before children."""
-    return [
-        Node(*row)
-        for row in store.rows("SELECT id, origin, parent, kind, resource_id FROM nodes WHERE origin=? ORDER BY id", (origin,))
-    ]
+    rows = store.rows("SELECT id, origin, parent, kind, resource_id FROM nodes WHERE origin=? ORDER BY id", (origin,))
+    nodes = [Node(*row) for row in rows]
+    if all(node.parent is None or node.parent < node.id for node in nodes):
+        return nodes
+    # A node that was put in between later has a higher id than those below it.
+    ordered = [node for node in nodes if node.parent is None]
+    for node in ordered:
+        ordered += children(nodes, node)
+    return ordered
 
 
 def children(nodes: list[Node], node: Node) -> list[Node]:
@@ -74,6 +79,14 @@ def downstream(store: Store, node: Node) -> list[Node]:
             yield from walk(child)
 
     return list(walk(node))
+
+
+def move_children(store: Store, node: Node, parent: Node) -> list[Node]:
+    """Hang what is directly below one node under another; answers what was moved."""
+    moved = [child for child in children(flow_nodes(store, node.origin), node) if child.id != parent.id]
+    store.db.executemany("UPDATE nodes SET parent=? WHERE id=?", [(parent.id, child.id) for child in moved])
+    store.version += 1
+    return moved
 
 
 def remove_nodes(store: Store, nodes: list[Node]) -> None:

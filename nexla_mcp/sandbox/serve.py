@@ -7,14 +7,17 @@ with running_sandbox(SandboxConfig(scenario="7")) as sandbox:
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from nexla_mcp.sandbox import SandboxConfig, create_app
 from nexla_mcp.sandbox.config import SERVICE_KEY
@@ -23,10 +26,62 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _START_LIMIT_S = 10.0
 
 
-def serve(config: SandboxConfig, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] | None = None) -> None:
+class Connection(H11Protocol):
+    """A connection that the app can reach through the scope's state, to break it as a fault says."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, {**app_state, "connection": self}, _loop)
+
+
+class Port:
+    """The listening socket of a running sandbox; can be closed for a while, as when a service is restarted."""
+
+    def __init__(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        self._server = server
+        self._host, self._port = listener.getsockname()[:2]
+        self._closed = False
+
+    def refuse_for(self, seconds: float) -> None:
+        """Break every connection and refuse new ones for so long; called on the server's loop."""
+        if self._closed:
+            return
+        self._closed = True
+        for server in self._server.servers:
+            server.close()
+        self._server.servers.clear()
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+        loop = asyncio.get_running_loop()
+        loop.call_later(seconds, lambda: self._server.server_state.tasks.add(loop.create_task(self._listen_again())))
+
+    async def _listen_again(self) -> None:
+        if self._server.should_exit:
+            return
+        state, lifespan = self._server.server_state, self._server.lifespan.state
+        listener = _listen(self._host, self._port)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Connection(self._server.config, state, lifespan), sock=listener
+        )
+        self._server.servers.append(server)
+        self._closed = False
+
+
+def serve(
+    config: SandboxConfig,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ready: Callable[[str], None] | None = None,
+    faults: Iterable[Mapping[str, Any]] = (),
+) -> None:
     """Run a sandbox until the process is interrupted; `ready` gets the URL once it listens."""
     listener = _listen(host, port)
-    server = _server(config)
+    server = _server(config, listener, faults)
     if ready:
         ready(_url(listener))
     server.run(sockets=[listener])
@@ -39,9 +94,10 @@ class RunningSandbox:
         self._listener = _listen("127.0.0.1", 0)
         self.config = config
         self.url = _url(self._listener)
-        self._server = _server(config)
+        self._server = _server(config, self._listener)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
-        self._control = httpx.Client(base_url=f"{self.url}/__sandbox__", timeout=30, trust_env=False)
+        patient = httpx.HTTPTransport(retries=5)  # a fault may close the port for a moment
+        self._control = httpx.Client(base_url=f"{self.url}/__sandbox__", timeout=30, trust_env=False, transport=patient)
 
     def start(self) -> None:
         self._thread.start()
@@ -79,7 +135,7 @@ class RunningSandbox:
         self._post("/reset", {})
 
     def fault(self, match: str, **fault: Any) -> None:
-        """Disturb requests whose "METHOD /path" matches: status, body, headers, delay_s, html, reset, count."""
+        """Disturb requests whose "METHOD /path" matches; see `nexla_mcp.sandbox.faults` for what can be done to them."""
         self._post("/faults", [{"match": match, **fault}])
 
     def clear_faults(self) -> None:
@@ -125,7 +181,18 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server(config: SandboxConfig) -> uvicorn.Server:
+def _server(config: SandboxConfig, listener: socket.socket, faults: Iterable[Mapping[str, Any]] = ()) -> uvicorn.Server:
     app = create_app(config)
-    settings = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-    return uvicorn.Server(settings)
+    app.state.sandbox.control.book.add(faults)
+    settings = uvicorn.Config(
+        app,
+        http=Connection,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        date_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(settings)
+    app.state.sandbox.port = Port(server, listener)
+    return server

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 Doc = dict[str, Any]
+LARGEST = (1 << 63) - 1
+"""The largest number that SQLite takes."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT);
@@ -91,12 +94,30 @@ class Store:
         self.version += 1
 
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        return self.db.execute(sql, tuple(parameters)).fetchall()
+        given = tuple(parameters)
+        try:
+            return self.db.execute(sql, given).fetchall()
+        except (OverflowError, sqlite3.Error):
+            # What a caller sent in place of a number or a word: it matches nothing, as any other wrong value.
+            return self.db.execute(sql, tuple(map(_storable, given))).fetchall()
 
     def one(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
         """First column of the first row, or None."""
-        row = self.db.execute(sql, tuple(parameters)).fetchone()
-        return row[0] if row else None
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """All changes of the block, or none of them when it raises."""
+        self.db.execute("SAVEPOINT atomic")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK TO atomic")
+            self.version += 1
+            raise
+        finally:
+            self.db.execute("RELEASE atomic")
 
     def meta(self, name: str) -> str | None:
         value: str | None = self.one("SELECT value FROM meta WHERE name=?", (name,))
@@ -105,7 +126,10 @@ class Store:
     def set_meta(self, name: str, value: str) -> None:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (name, value))
 
-    def get(self, kind: str, resource_id: int) -> Doc | None:
+    def get(self, kind: str, resource_id: Any) -> Doc | None:
+        """The document, or None: also for what a caller sent as an id and is none."""
+        if not isinstance(resource_id, int) or abs(resource_id) > LARGEST:
+            return None
         text = self.one("SELECT doc FROM resources WHERE kind=? AND id=?", (kind, resource_id))
         return None if text is None else json.loads(text)
 
@@ -141,3 +165,10 @@ class Store:
     def next_id(self, kind: str) -> int:
         highest = self.one("SELECT MAX(id) FROM resources WHERE kind=?", (kind,))
         return int(highest or 1000) + 1
+
+
+def _storable(value: Any) -> Any:
+    """A value that SQLite can compare: numbers within its range, anything that is no scalar as text."""
+    if isinstance(value, int):
+        return max(min(value, LARGEST), -LARGEST)
+    return value if value is None or isinstance(value, str | float | bytes) else json.dumps(value)

@@ -23,23 +23,27 @@ from mcp.shared.exceptions import MCPError
 import nexla_mcp
 from nexla_mcp.catalog.records import Operation
 from nexla_mcp.catalog.schema import controls_of
+from nexla_mcp.output.results import tokens
 from nexla_mcp.output.untrusted import clean_text
 from nexla_mcp.server.asking import QuestionForClient, asker_for
 from nexla_mcp.server.call import Call, Controls, Progress, View
 from nexla_mcp.server.instructions import INSTRUCTIONS
-from nexla_mcp.server.listing import listed_tools
+from nexla_mcp.server.listing import check_names, listed_tools
 from nexla_mcp.server.outcome import Outcome, failure, from_error
 from nexla_mcp.server.prompts import get_prompt, load_prompts
 from nexla_mcp.server.runtime import Runtime
 
+CHANGES = "nexla://changes"
 LIMIT_S = 45.0
 _LOG = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
+_EVIDENCE = ("channel", "ticket", "answer_ms", "suspiciously_fast", "change")
 
 
 def build_server(runtime: Runtime) -> Server[Any]:
-    """A server over ``runtime``; raises UnknownToolsetError for a toolset that does not exist."""
+    """A server over ``runtime``; raises UnknownToolsetError for a toolset or an operation that does not exist."""
     tools = listed_tools(runtime.catalog, runtime.settings)
+    check_names(runtime.catalog, runtime.settings)
     prompts = load_prompts()
 
     async def list_tools(ctx: ServerRequestContext[Any], params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -64,32 +68,37 @@ def build_server(runtime: Runtime) -> Server[Any]:
     async def list_resources(
         ctx: ServerRequestContext[Any], params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        listing = runtime.results.listing()
+        listing = [(CHANGES, "Changes"), *((uri, f"Result of {name}") for uri, name in runtime.results.listing())]
         return types.ListResourcesResult(
-            resources=[types.Resource(uri=uri, name=f"Result of {name}", mime_type="application/json") for uri, name in listing]
+            resources=[types.Resource(uri=uri, name=name, mime_type="application/json") for uri, name in listing]
         )
 
     async def list_templates(
         ctx: ServerRequestContext[Any], params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
-        template = types.ResourceTemplate(
-            uri_template="nexla://results/{id}",
-            name="Parked result",
-            description="The whole of a result that was too large for a reply; the reply names its address.",
-            mime_type="application/json",
+        described = (
+            ("results", "Parked result", "The whole of a result that was too large for a reply; the reply names its address."),
+            ("changes", "Change", "One change of this server by its number: what was before, what was sent, what came of it."),
         )
-        return types.ListResourceTemplatesResult(resource_templates=[template])
+        templates = [
+            types.ResourceTemplate(
+                uri_template=f"nexla://{kind}/{{id}}", name=name, description=text, mime_type="application/json"
+            )
+            for kind, name, text in described
+        ]
+        return types.ListResourceTemplatesResult(resource_templates=templates)
 
     async def read_resource(ctx: ServerRequestContext[Any], params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-        text = runtime.results.read(str(params.uri))
+        uri = str(params.uri)
+        from nexla_mcp.server.history import read_changes
+
+        text = await read_changes(runtime, uri) if uri.startswith(CHANGES) else runtime.results.read(uri)
         if text is None:
             raise MCPError(
                 types.INVALID_PARAMS,
                 f"{clean_text(str(params.uri))[:120]} is not kept any more. Call the tool again for a new result.",
             )
-        return types.ReadResourceResult(
-            contents=[types.TextResourceContents(uri=str(params.uri), mime_type="application/json", text=text)]
-        )
+        return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, mime_type="application/json", text=text)])
 
     return Server(
         "nexla",
@@ -151,11 +160,13 @@ async def _answer(
     runtime: Runtime, ctx: ServerRequestContext[Any], params: types.CallToolRequestParams
 ) -> types.CallToolResult | types.InputRequiredResult:
     """One call from the protocol's parameters to its result, with a receipt whatever happens."""
+    from nexla_mcp.client.places import one_call
+
     began = time.monotonic()
     decision = "cancelled"
     outcome: Outcome | None = None
     try:
-        with anyio.fail_after(LIMIT_S) as scope:
+        with one_call(), anyio.fail_after(LIMIT_S) as scope:
             call = Call(runtime, _progress(ctx), ctx.protocol_version, asker_for(ctx, params, scope, LIMIT_S), _client_name(ctx))
             outcome = await _guarded(call, params)
         decision = outcome.decision
@@ -220,7 +231,9 @@ def _receipt(
         decision=decision,
         status=(outcome.error or {}).get("status_code") if outcome else None,
         rows=outcome.rows if outcome else None,
+        tokens=tokens(outcome.text) if outcome else None,
         truncated=outcome.truncated or None if outcome else None,
+        **({name: outcome.extra.get(name) for name in _EVIDENCE} if outcome else {}),
         duration_ms=round((time.monotonic() - began) * 1000),
     )
 

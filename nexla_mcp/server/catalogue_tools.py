@@ -12,12 +12,14 @@ from typing import Any
 
 import nexla_mcp
 from nexla_mcp.arguments.check import check
+from nexla_mcp.catalog.catalog import PREFIX
 from nexla_mcp.catalog.records import Operation, Risk, ToolSpec, ValueSchema
-from nexla_mcp.catalog.schema import nested, tool_schema, value_schema
+from nexla_mcp.catalog.schema import CONTROLS, nested, tool_schema, value_schema
 from nexla_mcp.output.render import pick, table
 from nexla_mcp.output.untrusted import clean
 from nexla_mcp.server.call import Call, Controls
 from nexla_mcp.server.execute import UNDOCUMENTED, change, executor_of, read
+from nexla_mcp.server.history import get_change, list_changes, revert_change
 from nexla_mcp.server.outcome import Outcome, failure
 from nexla_mcp.server.resources_of_a_kind import get_resource, list_resources
 
@@ -55,12 +57,16 @@ async def whoami(call: Call, _: Mapping[str, Any]) -> Outcome:
         "toolsets": list(runtime.settings.toolsets),
         "read_only": runtime.settings.read_only,
         "confirm": str(runtime.settings.confirm),
-        "asks_by": runtime.gate.channel(call.asker),
+        "asks_by": str(runtime.gate.channel(call.asker)),
+        "not_asked_about": sorted(runtime.gate.unasked),
+        "most_per_hour": {str(risk): most for risk, most in runtime.gate.limits.items()},
+        "state": runtime.state.kind,
         "protocol": call.protocol_version,
         "operations": len(runtime.catalog.operations),
     }
     how = {
         "form": "a form of your client",
+        "page": "a person on a page that this server opens on its machine",
         "ticket": "a preview and a ticket in two calls; your client cannot show a form",
         "deny": "nothing: such changes are refused",
     }[server["asks_by"]]
@@ -74,6 +80,14 @@ async def whoami(call: Call, _: Mapping[str, Any]) -> Outcome:
         if runtime.settings.read_only
         else f"Changes that stop or delete something are confirmed by {how}.",
     ]
+    if runtime.gate.unasked:
+        lines.append(f"Nobody is asked about {', '.join(sorted(runtime.gate.unasked))}: the server was started so.")
+    if runtime.state.kind == "memory" and not runtime.sandbox:
+        lines.append(
+            "The folder for state cannot be written: the list of changes, used tickets and limits end with this process."
+        )
+    elif not runtime.settings.read_only:
+        lines.append("What was changed: nexla_read operation=history_list_changes.")
     return Outcome("\n".join(lines), {"user": person, "organization": organization, "server": server}, operation=operation.name)
 
 
@@ -81,19 +95,19 @@ async def search(call: Call, arguments: Mapping[str, Any]) -> Outcome:
     """Handler of ``nexla_search_operations``."""
     catalog = call.runtime.catalog
     toolset = arguments.get("toolset")
-    if toolset is not None and toolset not in catalog.toolsets:
-        return failure(f"toolset: there is no {toolset!r}; there are {', '.join(catalog.toolsets)}.", decision="invalid")
+    if toolset is not None and toolset not in catalog.toolset_names:
+        return failure(f"toolset: there is no {toolset!r}; there are {', '.join(catalog.toolset_names)}.", decision="invalid")
     hits = call.runtime.search.search(arguments["query"], limit=arguments.get("limit", 8), toolset=toolset)
     rows = []
     for hit in hits:
-        operation = catalog.operations.get(hit.name)
+        record = catalog.operations.get(hit.name) or catalog.tools[hit.name]
         rows.append(
             {
                 "name": hit.name,
                 "title": hit.title,
                 "risk": hit.risk,
                 "toolset": hit.toolset,
-                "call_with": executor_of(operation) if operation else hit.name,
+                "call_with": executor_of(record),
                 "description": hit.sentence,
             }
         )
@@ -127,8 +141,9 @@ async def describe(call: Call, arguments: Mapping[str, Any]) -> Outcome:
         lines += [] if record.documented else [UNDOCUMENTED]
         ready: dict[str, Any] = {"operation": record.name, "arguments": example}
     else:
-        facts |= {"risk": "read" if record.hints.read_only else "write", "call_with": record.name}
-        executor, ready = record.name, example
+        executor = executor_of(record)
+        facts |= {"risk": str(record.risk), "call_with": executor}
+        ready = {"operation": record.name.removeprefix(PREFIX), "arguments": example} if record.kind == "local" else example
     required = set(record.required)
     rows = [
         {"argument": n, "type": v.type, "required": "yes" if n in required else "", "description": _argument_words(v)}
@@ -192,16 +207,20 @@ async def _execute(call: Call, executor: str, arguments: Mapping[str, Any]) -> O
     record = call.runtime.catalog.resolve(arguments["operation"])
     if record is None:
         return unknown_operation(call, arguments["operation"])
-    if not isinstance(record, Operation):
-        return failure(f"{record.name} is a tool of its own: call it directly. Nothing was sent.", decision="invalid")
     right = executor_of(record)
+    if isinstance(record, ToolSpec) and record.kind != "local":
+        return failure(f"{record.name} is a tool of its own: call it directly. Nothing was sent.", decision="invalid")
     if right != executor:
         return failure(
             f"{record.name} has risk {record.risk}: call it with {right}, not with {executor}. Nothing was sent.",
             decision="wrong_executor",
             operation=record.name,
         )
-    fitted = check(record, arguments.get("arguments") or {})
+    given = dict(arguments.get("arguments") or {})
+    if isinstance(record, ToolSpec):
+        steering = {n: arguments[n] for n in CONTROLS if n in arguments and n in record.parameters}
+        return await HANDLERS[record.name](call, check(record, given | steering))
+    fitted = check(record, given)
     if record.reads:
         return await read(call, record, fitted, call.view)
     controls = Controls(bool(arguments.get("dry_run")), arguments.get("ticket"), arguments.get("typed_name"))
@@ -227,4 +246,7 @@ HANDLERS: dict[str, Handler] = {
     "nexla_read": run_read,
     "nexla_write": run_write,
     "nexla_confirmed_write": run_confirmed_write,
+    "nexla_history_list_changes": list_changes,
+    "nexla_history_get_change": get_change,
+    "nexla_history_revert_change": revert_change,
 }

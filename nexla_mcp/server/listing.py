@@ -22,6 +22,10 @@ class UnknownToolsetError(Exception):
     """``--toolsets`` names something that does not exist."""
 
 
+class UnknownOperationError(UnknownToolsetError):
+    """``--confirm off`` names something that does not exist."""
+
+
 def listed_records(catalog: Catalog, settings: Settings) -> list[Operation | ToolSpec]:
     """The records behind the tool list of a profile, in a fixed order.
 
@@ -30,14 +34,16 @@ def listed_records(catalog: Catalog, settings: Settings) -> list[Operation | Too
     """
     catalogue = [t for t in catalog.tools.values() if t.kind == "catalogue"]
     runbooks = [t for t in catalog.tools.values() if t.kind == "runbook"]
+    local = [t for t in catalog.tools.values() if t.kind == "local"]
     if settings.toolsets:
         chosen = [_known(catalog, name) for name in settings.toolsets]
-        operations = [o for name in dict.fromkeys(chosen) for o in catalog.toolsets[name].operations]
-        return [*operations, *(r for r in runbooks if set(r.uses) & set(chosen))]
+        operations = [o for name in dict.fromkeys(chosen) if name in catalog.toolsets for o in catalog.toolsets[name].operations]
+        own = [t for t in local if t.toolset in chosen]
+        return [*operations, *own, *(r for r in runbooks if set(r.uses) & set(chosen))]
     if settings.profile is Profile.LEAN:
         return [t for t in catalogue if t.lean]
     if settings.profile is Profile.ALL:
-        return [*catalogue, *runbooks, *catalog.operations.values()]
+        return [*catalogue, *runbooks, *local, *catalog.operations.values()]
     return [*catalogue, *runbooks]
 
 
@@ -67,9 +73,23 @@ def as_tool(record: Operation | ToolSpec) -> types.Tool:
 
 
 def _known(catalog: Catalog, name: str) -> str:
-    plain = name.strip().lower().replace("-", "_")
-    if plain in catalog.toolsets:
+    plain, names = name.strip().lower().replace("-", "_"), catalog.toolset_names
+    if plain in names:
         return plain
-    near = get_close_matches(plain, catalog.toolsets, n=1)
+    near = get_close_matches(plain, names, n=1)
     guess = f" Did you mean {near[0]}?" if near else ""
-    raise UnknownToolsetError(f"There is no toolset {name!r}.{guess} There are: {', '.join(catalog.toolsets)}.")
+    raise UnknownToolsetError(f"There is no toolset {name!r}.{guess} There are: {', '.join(names)}.")
+
+
+def check_names(catalog: Catalog, settings: Settings) -> None:
+    """Refuse to start with a name in ``confirm_off`` that is no gated operation: it would protect nothing it was meant to.
+
+    Raises:
+        UnknownOperationError: one of them is not.
+    """
+    for name in settings.confirm_off:
+        record = catalog.resolve(name)
+        if not isinstance(record, Operation) or not record.risk.gated:
+            near = catalog.nearest(name, 1)
+            guess = f" Did you mean {near[0]}?" if near else ""
+            raise UnknownOperationError(f"confirm off: {name!r} is no operation that is asked about.{guess}")

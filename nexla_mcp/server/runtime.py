@@ -10,7 +10,8 @@ tools gets its answer at once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from nexla_mcp.client.client import NexlaClient
     from nexla_mcp.client.permits import PermitLedger
     from nexla_mcp.policy.gate import Gate
+    from nexla_mcp.server.confirm_page import LocalPages
+    from nexla_mcp.state.changes import ChangeLog
     from nexla_mcp.state.receipts import Receipts
+    from nexla_mcp.state.store import StateStore
 
 SANDBOX_URL = "http://nexla.sandbox"
 
@@ -36,8 +40,17 @@ SANDBOX_URL = "http://nexla.sandbox"
 class Runtime:
     """The shared parts, made once and passed down."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, *, sandbox: bool = False, transport_name: str = "stdio") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        sandbox: bool = False,
+        transport_name: str = "stdio",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.settings = settings
+        self.clock = clock
         self.catalog = catalog
         self.sandbox = sandbox
         self.transport_name = transport_name
@@ -51,8 +64,16 @@ class Runtime:
         try:
             yield runtime
         finally:
-            if "client" in runtime.__dict__:
-                await runtime.client.__aexit__(None, None, None)
+            await runtime.aclose()
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        if "pages" in self.__dict__:
+            self.pages.close()
+        if "client" in self.__dict__:
+            await self.client.__aexit__(None, None, None)
+        if "state" in self.__dict__:
+            self.state.close()
 
     @property
     def api_url(self) -> str:
@@ -83,11 +104,48 @@ class Runtime:
     @cached_property
     def gate(self) -> Gate:
         """The gate of this process."""
+        from nexla_mcp.catalog.records import Risk
         from nexla_mcp.policy.gate import Gate
         from nexla_mcp.policy.ticket import TicketBook
 
-        keys = self.settings.seal_keys.get_secret_value().split(",") if self.settings.seal_keys else []
-        return Gate(self.settings.confirm, TicketBook([k.strip() for k in keys if k.strip()]), self.ledger, self.principal)
+        settings = self.settings
+        keys = settings.seal_keys.get_secret_value().split(",") if settings.seal_keys else []
+        return Gate(
+            settings.confirm,
+            TicketBook([k.strip() for k in keys if k.strip()], self.clock, self.state),
+            self.ledger,
+            self.principal,
+            self.state,
+            limits={Risk.DISRUPT: settings.max_changes_per_hour, Risk.DESTROY: settings.max_destroys_per_hour},
+            unasked=[record.name for name in settings.confirm_off if (record := self.catalog.resolve(name))],
+            pages=self.pages,
+            page_wait_s=settings.page_wait_s,
+        )
+
+    @cached_property
+    def pages(self) -> LocalPages:
+        """The questions that stand on local pages."""
+        from nexla_mcp.server.confirm_page import LocalPages
+
+        return LocalPages(open_browser=self.settings.open_browser and self.transport_name == "stdio")
+
+    @cached_property
+    def state(self) -> StateStore:
+        """What outlives a call; opened by the first change. A sandbox in this process ends with it, and so does this."""
+        from nexla_mcp.state.folder import state_folder
+        from nexla_mcp.state.store import StateStore
+
+        if self.sandbox:
+            return StateStore(None, clock=self.clock)
+        url = self.settings.state_url.get_secret_value() if self.settings.state_url else None
+        return StateStore(state_folder(self.settings.state_dir), url, clock=self.clock)
+
+    @cached_property
+    def changes(self) -> ChangeLog:
+        """The log of this principal's changes."""
+        from nexla_mcp.state.changes import ChangeLog
+
+        return ChangeLog(self.state, self.principal)
 
     @cached_property
     def search(self) -> SearchIndex:

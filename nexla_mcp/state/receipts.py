@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from nexla_mcp.state.folder import state_folder
+
 _LOG = logging.getLogger(__name__)
 _LARGEST = 10_000_000
 
@@ -28,11 +30,7 @@ class Receipts:
     @classmethod
     def at(cls, folder: Path | None) -> Self:
         """Receipts in ``folder``, or in the platform's folder for state."""
-        if folder is None:
-            from platformdirs import user_state_path
-
-            folder = user_state_path("nexla-mcp", appauthor=False)
-        return cls(folder / "receipts.jsonl")
+        return cls(state_folder(folder) / "receipts.jsonl")
 
     def write(self, **facts: Any) -> None:
         """Add one line; values that are None are left out."""

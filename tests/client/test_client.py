@@ -152,7 +152,9 @@ async def test_a_change_that_is_throttled_is_sent_again(sandbox: Any, catalog: C
         (200, "{broken", ServerError),
     ],
 )
-async def test_each_status_is_its_own_error(sandbox: Any, catalog: Catalog, status: int, body: Any, kind: type[NexlaError]) -> None:
+async def test_each_status_is_its_own_error(
+    sandbox: Any, catalog: Catalog, status: int, body: Any, kind: type[NexlaError]
+) -> None:
     sandbox.fault("GET /data_sources", status=status, body=body, headers={"Content-Type": "application/json"})
     async with client_for(sandbox) as client:
         with pytest.raises(kind) as error:
@@ -207,7 +209,9 @@ async def test_a_list_is_read_to_its_end(sandbox: Any, catalog: Catalog) -> None
 
 async def test_at_most_so_many_requests_at_once(sandbox: Any, catalog: Catalog) -> None:
     sandbox.fault("GET /flows", delay_s=0.05)
-    async with NexlaClient(sandbox.url, lambda http: ServiceKeyTokens(http, SERVICE_KEY), PermitLedger(), max_concurrency=2) as client:
+    async with NexlaClient(
+        sandbox.url, lambda http: ServiceKeyTokens(http, SERVICE_KEY), PermitLedger(), max_concurrency=2
+    ) as client:
         await client.call(catalog.operation("users_get_current"), {})
         began = time.monotonic()
         async with anyio.create_task_group() as group:

@@ -121,7 +121,9 @@ async def test_a_webhook_key_is_sent_to_known_hosts_only(catalog: Catalog, addre
     hosts = ("hooks.partner.example.com",)
     operation = catalog.operation("webhooks_send_one_record")
     arguments = {"webhook_url": address, "api_key": "k", "record": {}}
-    async with NexlaClient("https://dataops.nexla.io/nexla-api", lambda _: NoTokens(), PermitLedger(), webhook_hosts=hosts) as client:
+    async with NexlaClient(
+        "https://dataops.nexla.io/nexla-api", lambda _: NoTokens(), PermitLedger(), webhook_hosts=hosts
+    ) as client:
         if allowed:
             assert client.request(operation, arguments).path == address
         else:

@@ -90,7 +90,11 @@ def test_profiles_list_what_the_design_says(catalog: Catalog) -> None:
     assert names(Settings()) == catalogue | runbooks
     lean = {"whoami", "search_operations", "describe_operation", "read", "write", "confirmed_write"}
     assert names(Settings(profile=Profile.LEAN)) == {f"nexla_{name}" for name in lean}
-    assert names(Settings(profile=Profile.ALL)) == catalogue | runbooks | {f"nexla_{o}" for o in catalog.operations}
+    local = {t.name for t in catalog.tools.values() if t.kind == "local"}
+    assert names(Settings(profile=Profile.ALL)) == catalogue | runbooks | local | {f"nexla_{o}" for o in catalog.operations}
+    history = {f"nexla_history_{name}" for name in ("list_changes", "get_change", "revert_change")}
+    assert history <= local
+    assert names(Settings(toolsets=("history",))) == history
     flows = {f"nexla_{o.name}" for o in catalog.toolsets["flows"].operations}
     assert names(Settings(toolsets=("flows",))) == flows | {r.name for r in catalog.tools.values() if "flows" in r.uses}
 

@@ -20,7 +20,11 @@ PAUSE = {"operation": "flows_pause", "arguments": {"flow_id": FLOW}}
 def changes(sandbox: Any) -> list[str]:
     """What reached the API and was not a read."""
     reads = ("GET", "/token", "/probe", "/logs_v2", "/search")
-    return [f"{r['method']} {r['path']}" for r in sandbox.requests() if not any(word in f"{r['method']} {r['path']}" for word in reads)]
+    return [
+        f"{r['method']} {r['path']}"
+        for r in sandbox.requests()
+        if not any(word in f"{r['method']} {r['path']}" for word in reads)
+    ]
 
 
 async def status(client: Client, flow_id: int = FLOW) -> str:
@@ -47,7 +51,9 @@ async def test_a_person_agrees_in_a_form_and_it_is_done(sandbox: Any, connect: C
 
 
 @pytest.mark.parametrize(("action", "content"), [("decline", {}), ("cancel", {}), ("accept", {"confirm": False})])
-async def test_a_person_who_does_not_agree_is_obeyed(sandbox: Any, connect: Connect, action: str, content: dict[str, Any]) -> None:
+async def test_a_person_who_does_not_agree_is_obeyed(
+    sandbox: Any, connect: Connect, action: str, content: dict[str, Any]
+) -> None:
     async with connect(sandbox.url, elicit=answer(action, **content)) as client:
         result = await client.call_tool("nexla_confirmed_write", PAUSE)
         assert result.is_error
@@ -130,7 +136,13 @@ async def test_a_dry_run_shows_everything_and_sends_nothing(sandbox: Any, connec
         for tool, call in (
             ("nexla_confirmed_write", PAUSE),
             ("nexla_confirmed_write", {"operation": "credentials_update", "arguments": update}),
-            ("nexla_write", {"operation": "credentials_create", "arguments": {"name": "n", "credentials_type": "s3", "credentials": {"key": secret}}}),
+            (
+                "nexla_write",
+                {
+                    "operation": "credentials_create",
+                    "arguments": {"name": "n", "credentials_type": "s3", "credentials": {"key": secret}},
+                },
+            ),
         ):
             result = await client.call_tool(tool, {**call, "dry_run": True})
             assert not result.is_error, text_of(result)
@@ -165,7 +177,9 @@ async def test_deny_refuses_what_would_have_to_be_confirmed(sandbox: Any, connec
 async def test_an_additive_write_is_not_asked_about(sandbox: Any, connect: Connect) -> None:
     person = answer("decline")
     async with connect(sandbox.url, elicit=person) as client:
-        rows = (await client.call_tool("nexla_list", {"resource_type": "notification", "fields": ["id"], "limit": 2})).structured_content["data"]
+        rows = (
+            await client.call_tool("nexla_list", {"resource_type": "notification", "fields": ["id"], "limit": 2})
+        ).structured_content["data"]
         call = {"operation": "notifications_mark_read", "arguments": {"notification_ids": [row["id"] for row in rows]}}
         result = await client.call_tool("nexla_write", call)
     assert not result.is_error, text_of(result)
@@ -197,6 +211,9 @@ async def test_the_same_gate_over_http(sandbox: Any, http_server: Any, era: str)
         assert (await client.call_tool("nexla_confirmed_write", PAUSE)).is_error
     assert changes(sandbox) == []
     async with Client(address, mode=ERAS[era], elicitation_callback=answer("accept", confirm=True)) as client:
-        result = await client.call_tool("nexla_confirmed_write", PAUSE)
+        again = await client.call_tool("nexla_confirmed_write", PAUSE)
+        assert "said no to exactly this call" in text_of(again)
+        other = {"operation": "flows_pause", "arguments": {"flow_id": 6020}}
+        result = await client.call_tool("nexla_confirmed_write", other)
         assert result.structured_content["status"] == "done", text_of(result)
-    assert changes(sandbox) == ["PUT /flows/6010/pause"]
+    assert changes(sandbox) == ["PUT /flows/6020/pause"]

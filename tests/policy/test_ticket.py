@@ -41,12 +41,12 @@ def test_it_is_good_for_ten_minutes() -> None:
         book.open(ticket)
 
 
-def test_it_is_spent_once() -> None:
+async def test_it_is_spent_once() -> None:
     book = TicketBook()
     ticket = book.mint(claims_of(book))
-    book.spend(book.open(ticket))
+    await book.spend(book.open(ticket))
     with pytest.raises(TicketError, match=r"used before.*Nothing was changed\.$"):
-        book.open(ticket)
+        await book.spend(book.open(ticket))
 
 
 @given(position=st.integers(min_value=0, max_value=10_000), character=st.sampled_from("ABCxyz019-_ =.\n"))

@@ -81,7 +81,8 @@ async def test_what_is_advertised_works(sandbox: Any, connect: Connect) -> None:
         assert {"debug_flow", "health_check", "morning_report"} <= names
         prompt = await client.get_prompt("debug_flow", {"flow": "orders-to-snowflake"})
         assert "orders-to-snowflake" in prompt.messages[0].content.text  # type: ignore[union-attr]
-        assert [t.uri_template for t in (await client.list_resource_templates()).resource_templates] == ["nexla://results/{id}"]
+        templates = (await client.list_resource_templates()).resource_templates
+        assert [t.uri_template for t in templates] == ["nexla://results/{id}", "nexla://changes/{id}"]
 
 
 async def test_a_large_result_is_cut_and_can_be_read_whole(sandbox: Any, connect: Connect) -> None:

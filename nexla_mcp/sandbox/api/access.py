@@ -51,12 +51,15 @@ class Sessions:
         if user_id == world.refuses_sessions_of:
             return None
         user = world.store.get("users", user_id)
-        if user is None or user["status"] == "DEACTIVATED":
-            return None
-        return Principal(user_id, bool(user.get("is_admin")))
+        return Principal(user_id, bool(user.get("is_admin"))) if user and _may_enter(user) else None
 
     def clear(self) -> None:
         self._tokens.clear()
+
+
+def _may_enter(user: Doc) -> bool:
+    """Neither the account nor its membership in the org is switched off."""
+    return bool(user["status"] != "DEACTIVATED" and user["membership"] == "ACTIVE")
 
 
 def key_owner(world: World, authorization: str | None) -> Doc | None:
@@ -72,7 +75,7 @@ def key_owner(world: World, authorization: str | None) -> Doc | None:
         pass
     for key in world.store.find("service_keys", status="ACTIVE"):
         if key["api_key"] in candidates:
-            return key
+            return key if _may_enter(world.store.require("users", key["owner_id"])) else None
     return None
 
 

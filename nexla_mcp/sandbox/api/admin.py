@@ -1,4 +1,4 @@
-"""What administrators keep: service keys, webhook keys, runtimes, triggers, connectors; and the webhook itself."""
+"""What administrators keep: service keys, webhook keys, runtimes, triggers; and the webhook itself."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nexla_mcp.sandbox.api.access import need, need_admin
 from nexla_mcp.sandbox.api.call import ApiError, Call, Reply
 from nexla_mcp.sandbox.api.crud import Collection, register
 from nexla_mcp.sandbox.api.router import ROUTES
-from nexla_mcp.sandbox.api.views import api_keys_of, common, connector_of
+from nexla_mcp.sandbox.api.views import api_keys_of, common
 from nexla_mcp.sandbox.engine.arrival import new_webhook_key, receive
 from nexla_mcp.sandbox.lineage import node_of
 from nexla_mcp.sandbox.store import Doc
-from nexla_mcp.sandbox.vocabulary import CONNECTORS, ID_KEY, SEGMENTS
+from nexla_mcp.sandbox.vocabulary import ID_KEY, SEGMENTS
 
 _KEY_FIELDS = (
     "id",
@@ -233,19 +233,6 @@ def _set_trigger(status: str) -> Any:
 
 ROUTES.add("PUT", "/flow_triggers/{flow_trigger_id}/activate", _set_trigger("ACTIVE"))
 ROUTES.add("PUT", "/flow_triggers/{flow_trigger_id}/pause", _set_trigger("PAUSED"))
-
-
-@ROUTES.get("/connectors", "access_role nexset_api_compatible sync_api_compatible page per_page")
-def connectors(call: Call) -> Reply:
-    return call.paged([connector_of(name) for name in CONNECTORS])
-
-
-@ROUTES.get("/connectors/{connector_id}")
-def connector(call: Call, connector_id: int) -> Doc:
-    for kind in CONNECTORS.values():
-        if kind.id == connector_id:
-            return connector_of(kind.type)
-    raise ApiError(404)
 
 
 def ingest(call: Call, source_id: int) -> Reply:

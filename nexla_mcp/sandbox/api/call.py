@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from nexla_mcp.sandbox.store import Doc
+from nexla_mcp.sandbox.api.published import published
+from nexla_mcp.sandbox.store import LARGEST, Doc
 from nexla_mcp.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -48,6 +50,14 @@ class Call:
     body: Any
     headers: dict[str, str]
 
+    def __post_init__(self) -> None:
+        if not self.world.config.undocumented and not published(self.method, self.path):
+            raise ApiError(404)
+        try:
+            json.dumps(self.body, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):  # half a surrogate pair, NaN, nested without end: no JSON to give back
+            raise ApiError(400, "The request body is not valid JSON") from None
+
     def flag(self, name: str) -> bool:
         return self.query.get(name, "").lower() in _TRUE
 
@@ -56,9 +66,12 @@ class Call:
         if text in (None, ""):
             return None
         try:
-            return int(str(text))
+            number = int(str(text))
         except ValueError:
             raise ApiError(400, f"The property '#/{name}' of type string did not match the type integer") from None
+        if abs(number) > LARGEST:
+            raise ApiError(400, f"The property '#/{name}' is out of range")
+        return number
 
     def fields(self) -> Doc:
         """The body as an object; 400 when it is something else."""

@@ -183,7 +183,7 @@ def probe_summary(call: Call, credential_id: int) -> Any:
     doc = need(call, "data_credentials", credential_id)
     return _refused(call, doc) or {
         "status": "ok",
-        "output": {"connector": connector_of(doc["credentials_type"])},
+        "output": {"connector": connector_of(call.world, doc["credentials_type"])},
     }
 
 

@@ -28,29 +28,50 @@ _PROTECTED = frozenset(
         "updated_at",
         "copied_from_id",
         "status",
+        # Kept by the sandbox under names of its own.
+        "flow_ids",
+        "flow_name",
+        "flow_description",
+        "flow_tags",
+        "custodian_ids",
+        "memberships",
+        "membership",
+        "is_admin",
+        "created_ms",
+        "api_key",
+        "last_rotated_key",
+        "last_rotated_at",
     }
 )
 
 
+_TEXTS = frozenset({"name", "description", "full_name", "email", "email_domain", "domain", "map_primary_key", "code_encoding"})
 _OBJECTS = frozenset({"source_config", "sink_config", "credentials", "output_validation_schema", "config"})
 
 
-def checked(body: Doc) -> Doc:
-    """The fields of a create or an update, without those that a caller cannot set; 400 for a wrong type."""
+def checked(body: Doc, statuses: tuple[str, ...] = ()) -> Doc:
+    """The fields of a create or an update, without those that a caller cannot set; 400 for a wrong type or status."""
     for name, value in body.items():
         wanted: type | None = None
         if name in _OBJECTS or name == "output_schema_annotations":
             wanted = dict
-        elif name == "name" or name == "description":
+        elif name in _TEXTS or name.endswith("_type"):
             wanted = str
         elif name == "tags":
             wanted = list
-        elif name.endswith("_id"):
+        elif name.endswith("_id") and not name.endswith("_entity_id"):
             wanted = int
         if wanted and value is not None and not isinstance(value, wanted):
             words = {dict: "object", str: "string", list: "array", int: "integer"}
             raise ApiError(400, f"The property '#/{name}' did not match the type {words[wanted]}")
-    return {name: value for name, value in body.items() if name not in _PROTECTED}
+    if not all(isinstance(tag, str) for tag in body.get("tags") or []):
+        raise ApiError(400, "The property '#/tags' must be an array of strings")
+    given = {name: value for name, value in body.items() if name not in _PROTECTED}
+    if statuses and "status" in body:
+        if body["status"] not in statuses:
+            raise ApiError(400, f"The property '#/status' did not match one of the values {', '.join(statuses)}")
+        given["status"] = body["status"]
+    return given
 
 
 def _no_change(call: Call, doc: Doc, body: Doc) -> Doc:
@@ -82,6 +103,8 @@ class Collection:
     deleting: Callable[[Call, Doc], None] = _deleted
     owned: bool = True
     admin_only: bool = False
+    statuses: tuple[str, ...] = ()
+    """Values of `status` that a create or an update may set; elsewhere only activate and pause change it."""
 
     @property
     def store_kind(self) -> str:
@@ -120,13 +143,23 @@ def register(collection: Collection) -> None:
     if "get" in wanted:
         ROUTES.add("GET", base + "/{id}", _getter(collection), collection.get_query)
     if "create" in wanted:
-        ROUTES.add("POST", base, _creator(collection))
+        ROUTES.add("POST", base, _whole(_creator(collection)))
     if "update" in wanted:
-        ROUTES.add("PUT", base + "/{id}", _updater(collection))
+        ROUTES.add("PUT", base + "/{id}", _whole(_updater(collection)))
     if "delete" in wanted:
         ROUTES.add("DELETE", base + "/{id}", _deleter(collection))
     if "search" in wanted:
         ROUTES.add("POST", base + "/search", _searcher(collection), "page per_page")
+
+
+def _whole(handler: Callable[..., Doc]) -> Callable[..., Doc]:
+    """A change that cannot be shown afterwards, or fails half-way, is not made."""
+
+    def change(call: Call, **parameters: int) -> Doc:
+        with call.world.store.atomic():
+            return handler(call, **parameters)
+
+    return change
 
 
 def _lister(collection: Collection) -> Callable[[Call], Reply]:
@@ -158,7 +191,7 @@ def _creator(collection: Collection) -> Callable[[Call], Doc]:
                 raise ApiError(400, f"The property '#/' did not contain a required property of '{name}'")
         if collection.admin_only and not call.who.admin:
             raise ApiError(403)
-        given = {**dict(collection.defaults), **checked(body)}
+        given = {**dict(collection.defaults), **checked(body, collection.statuses)}
         if collection.creating:
             doc = collection.creating(call, given)
         else:
@@ -171,7 +204,10 @@ def _creator(collection: Collection) -> Callable[[Call], Doc]:
 def _updater(collection: Collection) -> Callable[[Call, int], Doc]:
     def update(call: Call, id: int) -> Doc:
         doc = collection.find(call, id, "admin")
-        body = checked(call.fields())
+        body = checked(call.fields(), collection.statuses)
+        for name in collection.required:
+            if name != "name" and name in body and body[name] in (None, ""):
+                raise ApiError(400, f"The property '#/{name}' cannot be empty")
         changes = collection.updating(call, doc, body)
         after = call.world.modify(
             collection.store_kind,
@@ -232,6 +268,14 @@ def matches(doc: Doc, filters: list[Any]) -> bool:
     return True
 
 
+def changed_tags(call: Call, have: list[str]) -> list[str]:
+    """PUT adds, POST sets the whole list, DELETE takes off."""
+    given = [str(tag) for tag in call.items("tags")]
+    if call.method == "PUT":
+        return [*have, *(tag for tag in given if tag not in have)]
+    return given if call.method == "POST" else [tag for tag in have if tag not in given]
+
+
 def tag_routes(kind: str) -> None:
     """Tags of one collection: read, add, set, remove, and a search by tag."""
     base = f"/{kind}" + "/{id}/tags"
@@ -239,23 +283,13 @@ def tag_routes(kind: str) -> None:
     def store_kind() -> str:
         return COLLECTIONS[kind].store_kind
 
-    def change(call: Call, id: int, combine: Callable[[list[str], list[str]], list[str]]) -> list[str]:
-        doc = need(call, store_kind(), id, "admin")
-        tags = combine(list(doc.get("tags") or []), [str(tag) for tag in call.items("tags")])
-        call.world.modify(store_kind(), id, {"tags": tags}, call.who.user_id, call.path)
-        return tags
-
     def read(call: Call, id: int) -> list[str]:
         return list(need(call, store_kind(), id).get("tags") or [])
 
-    def add(call: Call, id: int) -> list[str]:
-        return change(call, id, lambda have, given: [*have, *(tag for tag in given if tag not in have)])
-
-    def replace(call: Call, id: int) -> list[str]:
-        return change(call, id, lambda have, given: given)
-
-    def remove(call: Call, id: int) -> list[str]:
-        return change(call, id, lambda have, given: [tag for tag in have if tag not in given])
+    def change(call: Call, id: int) -> list[str]:
+        tags = changed_tags(call, list(need(call, store_kind(), id, "admin").get("tags") or []))
+        call.world.modify(store_kind(), id, {"tags": tags}, call.who.user_id, call.path)
+        return tags
 
     def search(call: Call) -> list[Doc]:
         wanted = set(call.items("tags"))
@@ -266,6 +300,7 @@ def tag_routes(kind: str) -> None:
             if role_on(call, collection.store_kind, doc) and wanted & set(doc.get("tags") or [])
         ]
 
-    for method, handler in (("GET", read), ("PUT", add), ("POST", replace), ("DELETE", remove)):
-        ROUTES.add(method, base, handler)
+    ROUTES.add("GET", base, read)
+    for method in ("PUT", "POST", "DELETE"):
+        ROUTES.add(method, base, change)
     ROUTES.add("POST", f"/{kind}/search_tags", search)

@@ -45,6 +45,17 @@ def _doc_view(call: Call, doc: Doc) -> Doc:
     }
 
 
+register(
+    Collection(
+        "doc_containers",
+        view=_doc_view,
+        required=("name",),
+        get_query="",
+        defaults=(("doc_type", "md"), ("text", "")),
+    )
+)
+
+
 @ROUTES.get("/data_sets/{set_id}/docs", "expand")
 def list_docs(call: Call, set_id: int) -> list[Doc]:
     need(call, "data_sets", set_id)
@@ -114,7 +125,8 @@ register(
         required=("name", "type"),
         list_query="",
         get_query="",
-        defaults=(("config", {}), ("status", "ACTIVE")),
+        defaults=(("config", {}), ("status", "active")),
+        statuses=("active", "paused"),
         admin_only=True,
     )
 )

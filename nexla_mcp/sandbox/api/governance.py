@@ -1,48 +1,16 @@
-"""Who decides: approval requests, custodians, login configuration, self sign-up."""
+"""Who decides: custodians, login configuration, self sign-up."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nexla_mcp.sandbox.api.access import need_admin, state_conflict
+from nexla_mcp.sandbox.api.access import need_admin
 from nexla_mcp.sandbox.api.call import ApiError, Call
 from nexla_mcp.sandbox.api.crud import Collection, register
+from nexla_mcp.sandbox.api.orgs import org
 from nexla_mcp.sandbox.api.router import ROUTES
 from nexla_mcp.sandbox.api.views import common, org_of
 from nexla_mcp.sandbox.store import Doc
-
-
-@ROUTES.get("/approval_requests/pending")
-def pending(call: Call) -> list[Doc]:
-    rows = call.world.store.find("approval_requests", status="pending")
-    return [row for row in rows if call.who.admin or row["assignee_id"] == call.who.user_id]
-
-
-@ROUTES.get("/approval_requests/requested")
-def requested(call: Call) -> list[Doc]:
-    return call.world.store.find("approval_requests", requestor_id=call.who.user_id)
-
-
-def _decide(call: Call, request_id: int, status: str, reason: str | None) -> Doc:
-    row = call.world.store.get("approval_requests", request_id)
-    if row is None:
-        raise ApiError(404)
-    if not call.who.admin and row["assignee_id"] != call.who.user_id:
-        raise ApiError(403)
-    if row["status"] != "pending":
-        raise state_conflict(call, "the request was already decided")
-    changes = {"status": status, "rejection_reason": reason}
-    return call.world.modify("approval_requests", request_id, changes, call.who.user_id, call.path)
-
-
-@ROUTES.put("/approval_requests/{request_id}/approve")
-def approve(call: Call, request_id: int) -> Doc:
-    return _decide(call, request_id, "approved", None)
-
-
-@ROUTES.delete("/approval_requests/{request_id}/reject")
-def reject(call: Call, request_id: int) -> Doc:
-    return _decide(call, request_id, "rejected", call.fields().get("reason"))
 
 
 def person(call: Call, entry: Any) -> Doc:
@@ -74,20 +42,13 @@ def change_custodians(call: Call, kind: str, doc: Doc) -> list[Doc]:
     return custodians_of(call, call.world.modify(kind, doc["id"], changes, call.who.user_id, call.path))
 
 
-def _org(call: Call, org_id: int) -> Doc:
-    doc = call.world.store.get("orgs", org_id)
-    if doc is None:
-        raise ApiError(404)
-    return doc
-
-
 def _org_custodians(call: Call, org_id: int) -> list[Doc]:
-    return custodians_of(call, _org(call, org_id))
+    return custodians_of(call, org(call, org_id))
 
 
 def _change_org_custodians(call: Call, org_id: int) -> list[Doc]:
     need_admin(call)
-    return change_custodians(call, "orgs", _org(call, org_id))
+    return change_custodians(call, "orgs", org(call, org_id))
 
 
 ROUTES.add("GET", "/orgs/{org_id}/custodians", _org_custodians)
@@ -115,14 +76,14 @@ def _auth_setting(call: Call, doc: Doc) -> Doc:
 
 @ROUTES.get("/orgs/{org_id}/auth_settings")
 def auth_settings(call: Call, org_id: int) -> list[Doc]:
-    _org(call, org_id)
+    org(call, org_id)
     return [_auth_setting(call, doc) for doc in call.world.store.all("auth_settings")]
 
 
 @ROUTES.put("/orgs/{org_id}/auth_settings/{auth_setting_id}")
 def change_auth_setting(call: Call, org_id: int, auth_setting_id: int) -> Doc:
     need_admin(call)
-    _org(call, org_id)
+    org(call, org_id)
     if call.world.store.get("auth_settings", auth_setting_id) is None:
         raise ApiError(404)
     changes = {"enabled": bool(call.fields().get("enabled"))}
@@ -139,6 +100,15 @@ def _signup_view(call: Call, doc: Doc) -> Doc:
 def signup_requests(call: Call) -> list[Doc]:
     need_admin(call)
     return [_signup_view(call, doc) for doc in call.world.store.all("self_signup_requests")]
+
+
+@ROUTES.get("/self_signup_requests/{request_id}")
+def signup_request(call: Call, request_id: int) -> Doc:
+    need_admin(call)
+    doc = call.world.store.get("self_signup_requests", request_id)
+    if doc is None:
+        raise ApiError(404)
+    return _signup_view(call, doc)
 
 
 @ROUTES.put("/self_signup_requests/{request_id}/approve")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nexla_mcp.sandbox.api.access import need_admin, visible
+from nexla_mcp.sandbox.api.access import need, need_admin, visible
 from nexla_mcp.sandbox.api.call import ApiError, Call, Reply
 from nexla_mcp.sandbox.api.flows import flow_node
 from nexla_mcp.sandbox.api.metrics import daily_metrics, date_window, meta
@@ -143,11 +143,13 @@ def run_status(call: Call, flow_id: int, run_id: int) -> list[Doc]:
 
 @ROUTES.get("/data_sinks/{sink_id}/run_status/{run_id}")
 def sink_run_status(call: Call, sink_id: int, run_id: int) -> Doc:
+    need(call, "data_sinks", sink_id)
     return _sink_status(call, sink_id, run_id)
 
 
 @ROUTES.get("/data_sinks/{sink_id}/run_status")
 def latest_sink_status(call: Call, sink_id: int) -> Doc:
+    need(call, "data_sinks", sink_id)
     latest = call.world.store.one("SELECT MAX(run_id) FROM stage_rows WHERE kind='data_sinks' AND resource_id=?", (sink_id,))
     return _sink_status(call, sink_id, latest or 0)
 

@@ -113,3 +113,25 @@ def characteristics(call: Call, set_id: int) -> Doc:
     doc = need(call, "data_sets", set_id)
     fields = output_schema(call.world, doc).get("properties", {})
     return {"id": set_id, "field_count": len(fields), "fields": sorted(fields)}
+
+
+@ROUTES.get("/data_sinks/{sink_id}/run_analysis")
+def run_analysis(call: Call, sink_id: int) -> Doc:
+    """Totals over the runs of a destination; the form is ASSUMED."""
+    need(call, "data_sinks", sink_id)
+    rows = call.world.store.rows(
+        "SELECT run_id, SUM(records), SUM(errors) FROM stage_rows WHERE kind='data_sinks' AND resource_id=? "
+        "GROUP BY run_id ORDER BY run_id DESC",
+        (sink_id,),
+    )
+    records, errors = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    output = {
+        "data_sink_id": sink_id,
+        "runs": len(rows),
+        "runs_with_errors": sum(1 for row in rows if row[2]),
+        "records": records,
+        "errors": errors,
+        "records_per_run": round(records / len(rows)) if rows else 0,
+        "last_run_id": rows[0][0] if rows else None,
+    }
+    return {"status": 200, "output": output}

@@ -65,7 +65,7 @@ def delete_resource(call: Call, node: Node | None, kind: str, doc: Doc) -> Doc:
                 f"The {NOUN[current.kind]} must be paused before deletion",
                 **{current.kind: [inner["id"]]},
             )
-    _remove(call, gone, [(kind, doc["id"])])
+    discard(call, gone, [(kind, doc["id"])])
     return {"code": "200", "message": "Ok"}
 
 
@@ -78,11 +78,12 @@ def delete_flow(call: Call, node: Node) -> Doc:
             active.setdefault(current.kind, []).append(current.resource_id)
     if active:
         raise state_conflict(call, "Active flow resources must be paused before flow deletion", **active)
-    _remove(call, nodes, [])
+    discard(call, nodes, [])
     return {"code": "200", "message": "Ok"}
 
 
-def _remove(call: Call, nodes: list[Node], loose: list[tuple[str, int]]) -> None:
+def discard(call: Call, nodes: list[Node], loose: list[tuple[str, int]]) -> None:
+    """Delete nodes with what they stand for, and resources that have no node."""
     store = call.world.store
     for kind, resource_id in {(node.kind, node.resource_id) for node in nodes} | set(loose):
         name = (store.get(kind, resource_id) or {}).get("name")

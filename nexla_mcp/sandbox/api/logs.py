@@ -15,7 +15,7 @@ from nexla_mcp.sandbox.api.flows import flow_node, resource_node
 from nexla_mcp.sandbox.api.router import ROUTES
 from nexla_mcp.sandbox.clock import HOUR, iso
 from nexla_mcp.sandbox.lineage import Node
-from nexla_mcp.sandbox.store import Doc
+from nexla_mcp.sandbox.store import LARGEST, Doc
 from nexla_mcp.sandbox.vocabulary import SEGMENTS, WORD
 
 QUARANTINE_KEPT = 72 * HOUR
@@ -27,9 +27,9 @@ def _bound(text: str | None, unit: int) -> int | None:
     if text in (None, ""):
         return None
     try:
-        return int(str(text)) * unit
+        return max(min(int(str(text)) * unit, LARGEST), -LARGEST)
     except ValueError:
-        return 1 << 60
+        return LARGEST
 
 
 def _select(call: Call, node: Node, unit: int, only_resource: bool, **more: list[Any]) -> list[Doc]:

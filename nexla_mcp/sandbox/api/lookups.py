@@ -6,7 +6,7 @@ import fnmatch
 from typing import Any
 
 from nexla_mcp.sandbox.api.access import need
-from nexla_mcp.sandbox.api.call import Call
+from nexla_mcp.sandbox.api.call import ApiError, Call
 from nexla_mcp.sandbox.api.crud import Collection, register, tag_routes
 from nexla_mcp.sandbox.api.router import ROUTES
 from nexla_mcp.sandbox.api.views import common
@@ -31,9 +31,19 @@ def view(call: Call, doc: Doc) -> Doc:
     return shown
 
 
+def _with_entries(body: Doc) -> Doc:
+    """The entries of a static lookup come as `data_map` or `entries`."""
+    given = {key: value for key, value in body.items() if key not in ("entries", "data_map")}
+    entries = body.get("entries") or body.get("data_map")
+    if entries is None:
+        return given
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ApiError(400, "The property '#/data_map' must be an array of objects")
+    return {**given, "entries": entries}
+
+
 def _create(call: Call, body: Doc) -> Doc:
-    entries = body.pop("entries", None) or body.pop("data_map", None) or []
-    return call.world.create(_KIND, {**body, "entries": entries}, call.who.user_id)
+    return call.world.create(_KIND, {"entries": [], **_with_entries(body)}, call.who.user_id)
 
 
 register(
@@ -42,6 +52,7 @@ register(
         view=view,
         required=("name", "map_primary_key"),
         creating=_create,
+        updating=lambda call, doc, body: _with_entries(body),
         operations="list get create update delete search",
         defaults=(
             ("public", False),

@@ -78,7 +78,10 @@ def get(call: Call, id: int) -> Doc:
 
 def _mark(call: Call, read_at: str | None) -> Doc:
     wanted = call.query.get("notification_id")
-    ids = None if wanted == "all" else {int(wanted)} if wanted else {int(i) for i in call.items("notification_ids")}
+    if wanted and wanted != "all":
+        ids: set[Any] | None = {call.number("notification_id")}
+    else:
+        ids = None if wanted else {int(i) for i in call.items("notification_ids")}
     for row in _mine(call):
         if ids is None or row["id"] in ids:
             call.world.store.put("notifications", {**row, "read_at": read_at, "updated_at": call.world.stamp()})
@@ -154,15 +157,25 @@ def _setting(call: Call, doc: Doc) -> Doc:
     }
 
 
+def _known_type(call: Call, body: Doc) -> Doc:
+    known = {row["id"] for row in call.world.notification_types()}
+    if "notification_type_id" in body and body["notification_type_id"] not in known:
+        raise ApiError(400, "Invalid notification_type_id")
+    return body
+
+
 register(
     Collection(
         "notification_settings",
         view=_setting,
+        creating=lambda call, body: call.world.create("notification_settings", _known_type(call, body), call.who.user_id),
+        updating=lambda call, doc, body: _known_type(call, body),
         required=("channel", "notification_type_id"),
         operations="list get create update delete",
         list_query="event_type resource_type status",
         get_query="",
         defaults=(("status", "ACTIVE"),),
+        statuses=("ACTIVE", "PAUSED"),
     )
 )
 

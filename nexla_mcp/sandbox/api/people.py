@@ -1,10 +1,10 @@
-"""Users, their quarantine settings, the org and its members."""
+"""Users, what they own, and their quarantine settings."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nexla_mcp.sandbox.api.access import need_admin, role_on
+from nexla_mcp.sandbox.api.access import need_admin
 from nexla_mcp.sandbox.api.call import ApiError, Call
 from nexla_mcp.sandbox.api.crud import Collection, register
 from nexla_mcp.sandbox.api.router import ROUTES
@@ -31,7 +31,9 @@ def user_view(call: Call, doc: Doc) -> Doc:
                 "org_membership_status": doc["membership"],
                 "api_key": doc["api_key"],
             }
-        ],
+        ]
+        if doc["membership"]
+        else [],
         "api_key": doc["api_key"],
     }
 
@@ -56,14 +58,14 @@ def account_summary(call: Call, owner_id: int | None) -> Doc:
     return summary
 
 
-def _create_user(call: Call, body: Doc) -> Doc:
+def _create_user(call: Call, body: Doc, membership: str | None = "ACTIVE") -> Doc:
     return call.world.create(
         "users",
         {
             "full_name": body["full_name"],
             "email": body["email"],
-            "status": "ACTIVE",
-            "membership": "ACTIVE",
+            "status": body.get("status", "ACTIVE"),
+            "membership": membership,
             "is_admin": False,
             "user_tier": "FREE",
             "api_key": "not-issued",
@@ -71,6 +73,17 @@ def _create_user(call: Call, body: Doc) -> Doc:
         },
         call.who.user_id,
     )
+
+
+def add_person(call: Call, entry: Any, membership: str | None) -> int:
+    """Id of the user with the address in {full_name, email}; an account is made when there is none."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("email"), str):
+        raise ApiError(400, "a person needs an email")
+    known = call.world.store.find("users", email=entry["email"])
+    if known:
+        return int(known[0]["id"])
+    name = str(entry.get("full_name") or entry["email"])
+    return int(_create_user(call, {"full_name": name, "email": entry["email"]}, membership)["id"])
 
 
 def _update_user(call: Call, doc: Doc, body: Doc) -> Doc:
@@ -83,10 +96,12 @@ register(
         view=_one_user,
         required=("full_name", "email"),
         creating=_create_user,
+        only=lambda doc: doc["membership"] is not None,
         updating=_update_user,
         list_query="page per_page access_role expand",
         owned=False,
         admin_only=True,
+        statuses=("ACTIVE", "DEACTIVATED", "SOURCE_COUNT_CAPPED", "SOURCE_DATA_CAPPED", "TRIAL_EXPIRED"),
     )
 )
 
@@ -143,11 +158,11 @@ def _quarantine_settings(call: Call, user_id: int) -> Any:
         body = call.fields()
         stored = {
             **(doc or {}),
+            **body,
             "id": user_id,
             "owner_id": user_id,
             "resource_type": "USER",
             "resource_id": user_id,
-            **body,
         }
         return store.put("quarantine_settings", stored)
     if doc is None:
@@ -160,80 +175,3 @@ def _quarantine_settings(call: Call, user_id: int) -> Any:
 
 for _method in ("GET", "POST", "PUT", "DELETE"):
     ROUTES.add(_method, "/users/{user_id}/quarantine_settings", _quarantine_settings)
-
-
-def _org_view(call: Call, doc: Doc) -> Doc:
-    owner = call.world.store.require("users", doc["owner_id"])
-    admins = [user_view(call, user) for user in call.world.store.find("users", is_admin=True)]
-    shown = {key: value for key, value in doc.items() if key not in ("owner_id", "org_id")}
-    return {
-        **shown,
-        "owner": user_view(call, owner),
-        "billing_owner": user_view(call, owner),
-        "admins": admins,
-        "access_roles": [role_on(call, "orgs", doc) or "collaborator"],
-    }
-
-
-register(Collection("orgs", view=_org_view, operations="list get update", owned=False, admin_only=True))
-
-
-@ROUTES.get("/orgs/account_summary")
-def current_account_summary(call: Call) -> Doc:
-    return org_account_summary(call, call.world.org_id)
-
-
-@ROUTES.get("/orgs/{org_id}/account_summary")
-def org_account_summary(call: Call, org_id: int) -> Doc:
-    summary = account_summary(call, None)
-    return {
-        "org_id": org_id,
-        "data_sources": summary["data_sources"],
-        "data_sinks": summary["data_sinks"],
-        "data_sets": {"derived": summary["data_sets"], "detected": summary["data_sets"]},
-    }
-
-
-@ROUTES.get("/orgs/{org_id}/members")
-def members(call: Call, org_id: int) -> list[Doc]:
-    return [
-        {
-            "id": doc["id"],
-            "full_name": doc["full_name"],
-            "email": doc["email"],
-            "is_admin?": bool(doc["is_admin"]),
-            "access_role": ["admin" if doc["is_admin"] else "collaborator"],
-            "org_membership_status": doc["membership"],
-            "user_status": doc["status"],
-        }
-        for doc in call.world.store.all("users")
-    ]
-
-
-def _change_members(call: Call, org_id: int) -> list[Doc]:
-    """PUT merges; activate and deactivate change the membership; DELETE deactivates (users stay known)."""
-    need_admin(call)
-    store = call.world.store
-    status = "DEACTIVATED" if call.method == "DELETE" or call.path.endswith("deactivate") else "ACTIVE"
-    for entry in call.items("members"):
-        user = next(
-            (
-                row
-                for row in store.all("users")
-                if entry.get("id") == row["id"] or (not entry.get("id") and entry.get("email") == row["email"])
-            ),
-            None,
-        )
-        if user is None:
-            if call.method == "DELETE" or not entry.get("email"):
-                raise ApiError(400, "The member was not found")
-            user = _create_user(call, {"full_name": entry.get("full_name", entry["email"]), "email": entry["email"]})
-        changes: Doc = {"membership": status}
-        if "admin" in entry or "is_admin" in entry:
-            changes["is_admin"] = bool(entry.get("admin", entry.get("is_admin")))
-        call.world.modify("users", user["id"], changes, call.who.user_id, call.path)
-    return members(call, org_id)
-
-
-for _method, _path in (("PUT", ""), ("DELETE", ""), ("PUT", "/activate"), ("PUT", "/deactivate")):
-    ROUTES.add(_method, "/orgs/{org_id}/members" + _path, _change_members)

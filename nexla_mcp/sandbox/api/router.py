@@ -9,6 +9,7 @@ over parameters.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ from urllib.parse import unquote
 Handler = Callable[..., Any]
 Choices = Mapping[str, tuple[str, ...]]
 _H = TypeVar("_H", bound=Handler)
+_ID = re.compile(r"[0-9]{1,18}")
+"""An id that the database can hold."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Route:
                 continue
             name, text = segment[1:-1], unquote(part)
             if name == "id" or name.endswith("_id"):
-                if not text.isdigit():
+                if not _ID.fullmatch(text):
                     return None
                 found[name] = int(text)
             elif name in choices and text not in choices[name]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nexla_mcp.sandbox.api.access import need_admin
@@ -23,7 +24,7 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
     "CallProbe": {"data_credentials_id": "integer"},
     "ChownUserResources": {"user_id": "integer", "new_owner_id": "integer"},
     "DeactivateUser": {"user_id": "integer"},
-    "GetAuditLogs": {"resource_type": "string", "resource_id": "integer"},
+    "GetAuditLogs": {"resource_type": "string", "resource_id": "integer", "from": "date", "to": "date"},
 }
 _DONE = ("completed", "failed", "cancelled")
 
@@ -55,7 +56,7 @@ def _progressed(call: Call, task: Doc) -> Doc:
             "result": _work(call, task["type"], task["arguments"]),
             "error": None,
         }
-    except (ApiError, KeyError, TypeError, ValueError, LookupError) as error:
+    except (ApiError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         outcome = {"status": "failed", "result": None, "error": f"{type(error).__name__}: {error}"}
     return call.world.store.put("async_tasks", {**task, **outcome, "progress": 100, "stopped_at": call.world.stamp()})
 
@@ -73,8 +74,7 @@ def _work(call: Call, type_name: str, arguments: Doc) -> Doc:
             refusal = login_refusal(store, store.require("data_credentials", int(arguments["data_credentials_id"])))
             return {"status": 403, "message": refusal} if refusal else {"status": 200, "message": "Ok"}
         case "GetAuditLogs":
-            rows = audit_rows(call, "kind=? AND resource_id=?", (arguments["resource_type"], arguments["resource_id"]))
-            return {"audit_log": rows}
+            return {"audit_log": _audit_rows(call, arguments)}
         case "DeactivateUser":
             need_admin(call)
             call.world.modify("users", int(arguments["user_id"]), {"status": "DEACTIVATED"}, call.who.user_id)
@@ -87,6 +87,16 @@ def _work(call: Call, type_name: str, arguments: Doc) -> Doc:
                     store.change("notifications", int(notification_id), read_at=call.world.stamp())
             return {"count": len(arguments["notification_ids"])}
     raise ValueError(f"{type_name} is not carried out by the sandbox")
+
+
+def _audit_rows(call: Call, arguments: Doc) -> list[Doc]:
+    """Entries of one resource, or of the org when none is named, within the dates."""
+    dates = {name: str(arguments[name]) for name in ("from", "to") if arguments.get(name)}
+    dated = replace(call, query=dates)
+    if "resource_id" in arguments:
+        return audit_rows(dated, "kind=? AND resource_id=?", (str(arguments["resource_type"]), int(arguments["resource_id"])))
+    need_admin(call)
+    return audit_rows(dated, "1=1", ())
 
 
 def view(call: Call, task: Doc) -> Doc:

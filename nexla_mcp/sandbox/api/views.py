@@ -14,7 +14,7 @@ from nexla_mcp.sandbox.store import Doc
 from nexla_mcp.sandbox.vocabulary import connector_kind
 from nexla_mcp.sandbox.world import World
 
-_HIDDEN = frozenset({"credentials", "owner_id", "org_id", "is_admin", "created_ms", "flow_name", "flow_description"})
+_HIDDEN = frozenset({"credentials", "owner_id", "org_id", "is_admin", "created_ms", "flow_name", "flow_description", "flow_tags"})
 
 
 def owner_of(world: World, doc: Doc) -> Doc:
@@ -44,9 +44,10 @@ def org_of(world: World) -> Doc:
     return {key: org.get(key) for key in keys}
 
 
-def connector_of(type_name: str) -> Doc:
+def connector_of(world: World, type_name: str) -> Doc:
+    """A connector as its users show it, with what was changed about it in the catalogue."""
     kind = connector_kind(type_name)
-    return {
+    shown = {
         "id": kind.id,
         "type": kind.type,
         "connection_type": kind.connection,
@@ -54,6 +55,7 @@ def connector_of(type_name: str) -> Doc:
         "description": f"{kind.name} connector",
         "nexset_api_compatible": not kind.api,
     }
+    return shown | (world.store.get("connectors", kind.id) or {})
 
 
 def access_roles(call: Call, kind: str, doc: Doc, grants: Grants | None = None) -> list[str]:
@@ -83,7 +85,7 @@ def credential_view(call: Call, doc: Doc, expand: bool = False) -> Doc:
         **common(call, "data_credentials", doc),
         "credentials_version": "1",
         "managed": False,
-        "connector": connector_of(doc["credentials_type"]),
+        "connector": connector_of(call.world, doc["credentials_type"]),
         "api_keys": [],
         "template_config": None,
         "vendor": None,
@@ -109,7 +111,7 @@ def source_view(call: Call, doc: Doc, whole: bool = True) -> Doc:
         "auto_generated": False,
         "source_format": None,
         "connector_type": doc["source_type"],
-        "connector": connector_of(doc["source_type"]),
+        "connector": connector_of(world, doc["source_type"]),
         "run_ids": [{"id": run, "created_at": iso(run)} for (run,) in runs],
     }
     credential_id = view.pop("data_credentials_id", None)
@@ -160,7 +162,8 @@ def output_schema(world: World, doc: Doc) -> Doc:
     if not world.store.one("SELECT 1 FROM samples WHERE data_set_id=? LIMIT 1", (doc["id"],)):
         return {}
     schema = schema_of([record for _, record in stage_records(world, "data_sets", doc["id"])])
-    for name, note in ((doc.get("output_schema_annotations") or {}).get("properties") or {}).items():
+    notes = (doc.get("output_schema_annotations") or {}).get("properties")
+    for name, note in notes.items() if isinstance(notes, dict) else ():
         if name in schema["properties"] and isinstance(note, dict):
             schema["properties"][name] |= note
     return schema
@@ -179,7 +182,7 @@ def sink_view(call: Call, doc: Doc, whole: bool = True) -> Doc:
         **common(call, "data_sinks", doc),
         **_flow_fields(doc, node),
         "connector_type": doc["sink_type"],
-        "connector": connector_of(doc["sink_type"]),
+        "connector": connector_of(world, doc["sink_type"]),
         "managed": False,
         "data_map_id": None,
         "data_source_id": None,

@@ -99,7 +99,7 @@ class Interpreter:
             raise
         except RecursionError:
             raise _too_large() from None
-        except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, IndexError, ArithmeticError, AttributeError) as error:
             raise RecordError(f"{type(error).__name__}: {error}") from None
         return None
 
@@ -132,7 +132,7 @@ class Interpreter:
             case ast.Try(body=body, handlers=[handler, *_]):
                 try:
                     self._block(body)
-                except (RecordError, TypeError, ValueError, KeyError, AttributeError, ZeroDivisionError):
+                except (RecordError, TypeError, ValueError, KeyError, AttributeError, ArithmeticError):
                     self._block(handler.body)
             case ast.Expr(value=value):
                 self.value(value)

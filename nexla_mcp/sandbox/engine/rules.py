@@ -22,7 +22,7 @@ def schema_violation(record: Doc, schema: Doc) -> str | None:
     """The first rule of a JSON-Schema-like document that a record breaks, or None."""
     required, properties = schema.get("required"), schema.get("properties")
     for name in required if isinstance(required, list) else []:
-        if record.get(name) is None:
+        if record.get(str(name)) is None:
             return f"#/{name}: required property is missing"
     for name, rule in properties.items() if isinstance(properties, dict) else ():
         if name in record and isinstance(rule, dict):
@@ -44,10 +44,12 @@ def _broken_rule(value: Any, rule: Doc) -> str | None:
         return f"string [{value}] does not match pattern {pattern}"
     if isinstance(rule.get("enum"), list) and value not in rule["enum"]:
         return f"value [{value}] is not one of {rule['enum']}"
-    for bound, wrong, word in (("minimum", -1, "less"), ("maximum", 1, "greater")):
-        limit = rule.get(bound)
-        if isinstance(value, int | float) and isinstance(limit, int | float) and (value - limit) * wrong > 0:
-            return f"{value} is {word} than {limit}"
+    if isinstance(value, int | float):
+        low, high = rule.get("minimum"), rule.get("maximum")
+        if isinstance(low, int | float) and value < low:
+            return f"{value} is less than {low}"
+        if isinstance(high, int | float) and value > high:
+            return f"{value} is greater than {high}"
     return None
 
 
@@ -78,7 +80,7 @@ def cast_error(record: Doc, columns: dict[str, str]) -> str | None:
         }:
             try:
                 float(value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 return f'invalid input syntax for type {family.lower()}: "{value}" (column {column})'
         elif family == "BOOLEAN" and not isinstance(value, bool):
             return f'invalid input syntax for type boolean: "{value}" (column {column})'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nexla_mcp.sandbox.config import ADMIN_KEY, COLLABORATOR_KEY, PAUSED_KEY, SERVICE_KEY
 from nexla_mcp.sandbox.seed.builder import add_service_key, add_user
 from nexla_mcp.sandbox.seed.spec import ANALYST, ENGINEER, OWNER, PLATFORM
+from nexla_mcp.sandbox.seed.templates import add_templates
 from nexla_mcp.sandbox.world import World
 
 DOMAIN = "harborline.test"
@@ -151,3 +152,4 @@ def add_org(world: World) -> None:
         PLATFORM,
     )
     world.create("auth_settings", {"id": 77, "auth_config_id": 76, "enabled": True}, PLATFORM, audited=False)
+    add_templates(world)
