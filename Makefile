@@ -6,12 +6,13 @@ PYTHON ?= python3
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test lint bench clean format generate
+.PHONY: demo test lint bench clean format generate views
 
 demo: $(RUN_STAMP)  ## Install, and play the main job on the built-in sandbox
 	@$(BIN)/python -m benchmarks.demo
 
 test: $(DEV_STAMP)  ## Install, and run the tests
+	@bash tests/views/setup_chromium.sh || true
 	$(BIN)/python -m pytest
 
 lint: $(DEV_STAMP)  ## Style, types, generated files, budgets of the tool lists
@@ -33,6 +34,9 @@ format: $(DEV_STAMP)  ## Rewrite the code in the project's style
 
 generate: $(DEV_STAMP)  ## Rewrite what is generated from the records
 	$(BIN)/python -m benchmarks.generate
+
+views:  ## Build the pages of the views from apps/
+	cd apps && npm ci && npm run build
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

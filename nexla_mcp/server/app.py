@@ -32,6 +32,7 @@ from nexla_mcp.server.listing import check_names, listed_tools
 from nexla_mcp.server.outcome import Outcome, failure, from_error
 from nexla_mcp.server.prompts import get_prompt, load_prompts
 from nexla_mcp.server.runtime import Runtime
+from nexla_mcp.views import EXTENSION, read_view, view_resources
 
 CHANGES = "nexla://changes"
 LIMIT_S = 45.0
@@ -70,7 +71,10 @@ def build_server(runtime: Runtime) -> Server[Any]:
     ) -> types.ListResourcesResult:
         listing = [(CHANGES, "Changes"), *((uri, f"Result of {name}") for uri, name in runtime.results.listing())]
         return types.ListResourcesResult(
-            resources=[types.Resource(uri=uri, name=name, mime_type="application/json") for uri, name in listing]
+            resources=[
+                *view_resources(),
+                *(types.Resource(uri=uri, name=name, mime_type="application/json") for uri, name in listing),
+            ]
         )
 
     async def list_templates(
@@ -90,6 +94,8 @@ def build_server(runtime: Runtime) -> Server[Any]:
 
     async def read_resource(ctx: ServerRequestContext[Any], params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(params.uri)
+        if page := read_view(uri):
+            return page
         from nexla_mcp.server.history import read_changes
 
         text = await read_changes(runtime, uri) if uri.startswith(CHANGES) else runtime.results.read(uri)
@@ -100,7 +106,7 @@ def build_server(runtime: Runtime) -> Server[Any]:
             )
         return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, mime_type="application/json", text=text)])
 
-    return Server(
+    server: Server[Any] = Server(
         "nexla",
         version=nexla_mcp.__version__,
         title="Nexla",
@@ -120,6 +126,8 @@ def build_server(runtime: Runtime) -> Server[Any]:
         on_list_resource_templates=list_templates,
         on_read_resource=read_resource,
     )
+    server.extensions[EXTENSION] = {}
+    return server
 
 
 async def dispatch(call: Call, name: str, arguments: dict[str, Any]) -> Outcome:

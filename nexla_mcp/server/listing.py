@@ -16,6 +16,7 @@ from nexla_mcp.catalog.catalog import PREFIX, Catalog
 from nexla_mcp.catalog.records import Hints, Operation, ToolSpec
 from nexla_mcp.catalog.schema import tool_schema
 from nexla_mcp.settings import Profile, Settings
+from nexla_mcp.views import tool_meta
 
 
 class UnknownToolsetError(Exception):
@@ -56,8 +57,9 @@ def as_tool(record: Operation | ToolSpec) -> types.Tool:
     """One record as an MCP tool; an operation gets the prefix."""
     operation = isinstance(record, Operation)
     hints: Hints = record.hints() if isinstance(record, Operation) else record.hints
+    name = PREFIX + record.name if operation else record.name
     return types.Tool(
-        name=PREFIX + record.name if operation else record.name,
+        name=name,
         title=record.title,
         description=record.description,
         input_schema=tool_schema(record),
@@ -69,6 +71,7 @@ def as_tool(record: Operation | ToolSpec) -> types.Tool:
             idempotent_hint=hints.idempotent,
             open_world_hint=hints.open_world,
         ),
+        _meta=tool_meta(name, reads=hints.read_only),
     )
 
 
