@@ -45,6 +45,7 @@ class Person:
         box = Text(f"[x] {field['description']}" if typed is True else f"{field['description']}:  {typed}", style="bold")
         body = Group(Text(question.message), Text(""), box)
         console.print(Panel(body, title="The client asks the person", border_style="yellow", title_align="left"))
+        await anyio.sleep(1.0)  # a person reads first; the server points out answers that come too fast
         return types.ElicitResult(action="accept", content={name: typed})
 
 

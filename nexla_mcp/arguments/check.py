@@ -8,6 +8,7 @@ Nothing is sent when this raises, and the text says so.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -107,5 +108,5 @@ def _short(value: Any) -> str:
 
 def _hint(record: Operation | ToolSpec) -> str:
     if record.examples:
-        return f"Example: {record.examples[0]}"
+        return f"Example: {json.dumps(record.examples[0], ensure_ascii=False)}"
     return f"See nexla_describe_operation with operation={record.name}." if isinstance(record, Operation) else ""

@@ -11,8 +11,10 @@ the most common way to break a flow, so the lost keys are named.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,10 +117,22 @@ def entry_words(item: Any, names: Mapping[str, str] | None = None) -> str:
     identity = next((item[k] for k in ("id", "data_source_id", "data_set_id") if item.get(k) is not None), None)
     name = next((item[k] for k in ("email", "full_name", "name", "email_domain", "client_identifier") if item.get(k)), None)
     name = name or (names or {}).get(str(identity))
+    if identity is None and name is None:
+        return one_line(_plain(item), 400)
     who = " ".join(str(part) for part in (identity if name is None else None, name) if part is not None) or "?"
     roles = item.get("access_roles")
     kind = str(item.get("type") or "").lower()
     return " ".join(filter(None, [kind, one_line(who), f"({', '.join(map(str, roles))})" if isinstance(roles, list) else ""]))
+
+
+def _plain(item: dict[str, Any]) -> str:
+    """An entry that has neither id nor name, with code in base64 decoded: nobody should agree to what cannot be read."""
+    spec = item.get("spec")
+    script = spec.get("script") if isinstance(spec, dict) else None
+    if isinstance(spec, dict) and isinstance(script, str) and spec.get("encoding") == "base64":
+        with suppress(ValueError):
+            item = {**item, "spec": {**spec, "script": base64.b64decode(script, validate=True).decode()}}
+    return json.dumps(item, ensure_ascii=False, default=str)
 
 
 def one_line(value: Any, limit: int = 120) -> str:

@@ -18,6 +18,7 @@ from nexla_mcp.client.errors import NexlaError
 from nexla_mcp.runbooks.facts import Facts, Fetched
 from nexla_mcp.runbooks.flow_lists import flows_in
 from nexla_mcp.runbooks.flow_map import FlowMap
+from nexla_mcp.runbooks.quiet_flows import AT_MOST, erring
 from nexla_mcp.runbooks.shapes.lenient import bodies, moment, objects, pick, run_moment, whole
 from nexla_mcp.runbooks.shapes.messages import Notice, notices_of
 from nexla_mcp.runbooks.shapes.runs import Run
@@ -43,6 +44,8 @@ class Overview:
     suspicions: list[Suspicion] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     error: NexlaError | None = None
+    unread: int = 0
+    """Quiet flows whose log was not asked."""
 
 
 @dataclass
@@ -88,6 +91,16 @@ async def read_overview(facts: Facts, since: datetime | None = None) -> Overview
         suspicion = _judge(flow, health.get(flow.flow_id or 0), runs.get(flow.flow_id or 0, []), notices, start, now)
         if suspicion:
             overview.suspicions.append(suspicion)
+    suspected = {s.flow.flow_id for s in overview.suspicions}
+    quiet = []
+    for flow in flows.values():
+        known, own = health.get(flow.flow_id or 0), runs.get(flow.flow_id or 0, [])
+        newest = run_moment(own[-1].run_id if own else known.run_id if known else None)
+        if flow.flow_id not in suspected and newest is not None:
+            quiet.append((flow, newest))
+    for flow, count in await erring(facts, quiet):
+        overview.suspicions.append(Suspicion(flow, 34, [f"{count} ERROR lines in the log of its newest run"]))
+    overview.unread = max(0, len(quiet) - AT_MOST)
     overview.suspicions.sort(key=lambda s: -s.weight)
     return overview
 

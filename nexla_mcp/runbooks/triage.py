@@ -147,9 +147,11 @@ def _answer(
         )
     if healthy:
         not_checked.append(
-            "flows counted as healthy were judged by status, health, newest runs and notifications only; a transform that "
-            "silently does nothing shows in nexla_debug_flow alone"
+            "samples and credentials of the flows counted as healthy: they were judged by status, health, newest runs, "
+            "notifications and the ERROR lines of their newest run"
         )
+    if overview.unread:
+        not_checked.append(f"the logs of {overview.unread} flows counted as healthy")
     not_checked += [n for n in facts.not_checked if n not in not_checked][:6]
     if not total:
         return Triage(

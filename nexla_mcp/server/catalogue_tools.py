@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import nexla_mcp
@@ -219,7 +220,10 @@ async def _execute(call: Call, executor: str, arguments: Mapping[str, Any]) -> O
     given = dict(arguments.get("arguments") or {})
     if isinstance(record, ToolSpec):
         steering = {n: arguments[n] for n in CONTROLS if n in arguments and n in record.parameters}
-        return await HANDLERS[record.name](call, check(record, given | steering))
+        outcome = await HANDLERS[record.name](call, check(record, given | steering))
+        if executor != "nexla_read" or outcome.structured is None:
+            return outcome
+        return replace(outcome, structured={"operation": record.name, "truncated": outcome.truncated, "data": outcome.structured})
     fitted = check(record, given)
     if record.reads:
         return await read(call, record, fitted, call.view)
