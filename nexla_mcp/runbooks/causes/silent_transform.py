@@ -55,7 +55,7 @@ def passes_through(case: Case) -> list[Hypothesis]:
 
 def _hypothesis(case: Case, stage: Stage, score: int, lines: list[Any], same: bool | None, schema: str) -> Hypothesis:
     kind, resource_id = ("transform", stage.transform_id) if stage.transform_id is not None else ("nexset", stage.id)
-    first = next((r for line in lines if (r := case.run_of(line))), None)
+    first = min((r for line in lines if (r := case.run_of(line))), default=None)
     arity = any(Kind.ARITY in kinds_of(line.text) for line in lines)
     evidence = (
         [
@@ -121,7 +121,16 @@ def _hypothesis(case: Case, stage: Stage, score: int, lines: list[Any], same: bo
         plan,
         first,
         explains=frozenset({"unknown", "type_mismatch_at_destination", "destination_rejects_payload"}),
+        not_checked=_before_the_logs(case, first),
     )
+
+
+def _before_the_logs(case: Case, first: int | None) -> tuple[str, ...]:
+    """The logs are read for the newest runs only: where all of them raise, it may have begun earlier."""
+    oldest = min((r for line in case.logs or [] if (r := case.run_of(line))), default=None)
+    if first is None or oldest is None or first > oldest or case.history.run_ids[:1] == [first]:
+        return ()
+    return (f"logs of the runs before {at(first)}: it may have begun earlier",)
 
 
 def _all_pass(case: Case, stage: Stage) -> bool:
