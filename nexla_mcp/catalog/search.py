@@ -2,12 +2,12 @@
 
     SearchIndex(catalog).search("stop ingesting", limit=5)     # [Hit("flows_pause", ...), ...]
 
-How ranking works. Two kinds of evidence are added up. *Words*: the words of the request and those alike are looked up
-with SQLite's FTS5 and bm25, over name, title, synonyms and description. *Meaning*: the vocabulary finds things (flow,
-credential, run...) and actions (pause, share, list...) in the request and, in the same way, in the name of every
-operation. What they have in common counts for the operation, the rarer the more; a resource that was not named, or a
-topic nobody asked for, counts against it. A question counts against what changes something, a bare plural for the
-list, an undocumented or deprecated route comes later than its twin.
+How ranking works. Two kinds of evidence are weighed and added up.
+*Words*: those of the request, and those alike, are looked up with SQLite's FTS5 and bm25, over name, title, synonyms and
+description. *Meaning*: the vocabulary finds things (flow, credential, run...) and actions (pause, share, list...) in the
+request and, in the same way, in the name of every operation. What they have in common counts for the operation, the rarer
+the more; a resource that was not named, or a topic nobody asked for, counts against it. A question counts against what
+changes something, a bare plural for the list; an undocumented or deprecated route comes after its twin.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WEIGHTS = {
     "question for a change": -4.5,
     "runbook": 4.0,
 }
-UNDOCUMENTED, DEPRECATED = -0.6, -3.0
+UNDOCUMENTED, DEPRECATED = -0.4, -3.0
 _COMMON_ACTION = 4.0  # an action is not worth more than this, however rare
 _CLAUSE = re.compile(r"[.;:,]\s")
 _NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
@@ -72,18 +72,16 @@ class Entry:
 
 
 class SearchIndex:
-    """An index over every operation and runbook of a catalogue."""
+    """An index over all that a catalogue has, but for the catalogue tools, which every client sees anyway."""
 
     def __init__(self, catalog: Catalog, vocabulary: Vocabulary | None = None) -> None:
         self._catalog = catalog
         self._vocabulary = vocabulary or load_vocabulary()
-        runbooks = {name: tool for name, tool in catalog.tools.items() if tool.kind == "runbook"}
-        self._records: dict[str, Operation | ToolSpec] = {**catalog.operations, **runbooks}
+        tools = {name: tool for name, tool in catalog.tools.items() if tool.kind != "catalogue"}
+        self._records: dict[str, Operation | ToolSpec] = {**catalog.operations, **tools}
         self._resources = frozenset[str]().union(*map(self._things, catalog.toolsets))
         self._entries = {name: self._about(record) for name, record in self._records.items()}
-        used = Counter(
-            c for e in self._entries.values() for c in e.topics | e.actions | e.also | (frozenset() if e.runbook else e.resources)
-        )
+        used = Counter(c for e in self._entries.values() for c in e.resources | e.topics | e.actions | e.also)
         self._rarity = {concept: math.log(1 + len(self._entries) / count) for concept, count in used.items()}
         self._db = self._text_index()
 
@@ -107,30 +105,21 @@ class SearchIndex:
     def evidence(self, entry: Entry, asked: Request, words: float) -> tuple[float, ...]:
         """What speaks for and against one entry, in the order of ``WEIGHTS``."""
         things, actions, rarity = asked.things.keys(), asked.actions.keys(), self._rarity
-        named, others = self._resources & things, entry.topics - things
+        resources = (entry.resources | entry.also) & self._resources & things
         topics = (entry.topics | entry.also - self._resources) & things
         done = (entry.actions | entry.also) & actions
-        resources = (entry.resources | entry.also) & named
-        if entry.runbook:
-            wanted = bool(topics or (not entry.topics and done))
-            resources = frozenset()
-        else:
-            wanted = False
-        listed = (
-            entry.reads
-            and "list" in entry.actions | entry.also
-            and not others
-            and (entry.topics | entry.resources) & asked.plurals
-        )
+        others = entry.topics - things
+        wanted = entry.runbook and bool(topics or (not entry.topics and done))
+        lists = entry.reads and "list" in entry.actions | entry.also and not others
         bare = not asked.numbered and all(w < 0.6 for a, w in asked.actions.items() if a not in _READING)
         return (
             words,
-            sum(rarity[c] * asked.things[c] for c in resources),
-            sum(rarity[c] * asked.things[c] for c in topics),
-            sum(min(_COMMON_ACTION, rarity[c]) * asked.actions[c] for c in done),
-            sum(rarity[c] for c in others),
-            float(not wanted if entry.runbook else not resources),
-            float(bool(listed) and bare),
+            math.fsum(rarity[c] * asked.things[c] for c in resources & entry.resources),
+            math.fsum(rarity[c] * asked.things[c] for c in topics),
+            math.fsum(min(_COMMON_ACTION, rarity[c]) * asked.actions[c] for c in done),
+            math.fsum(rarity[c] for c in others),
+            float(not (wanted if entry.runbook else resources)),
+            float(lists and bare and bool((entry.topics | entry.resources) & asked.plurals)),
             float(asked.question and not entry.reads),
             float(wanted),
         )
@@ -152,11 +141,10 @@ class SearchIndex:
         match = " OR ".join(f'"{term}"' for term in dict.fromkeys([*terms, *alike]))
         weights = ", ".join(map(str, (0.0, *COLUMNS.values())))
         query = f"SELECT record, -bm25(docs, {weights}) FROM docs WHERE docs MATCH ?"  # noqa: S608
-        rows = self._db.execute(query, (match,))
-        return dict(rows.fetchall())
+        return dict(self._db.execute(query, (match,)).fetchall())
 
     def _text_index(self) -> sqlite3.Connection:
-        """One row a record: stems, and the groups they are in. A clause about other operations is theirs."""
+        """One row a record: stems and the groups they are in; clauses that refer to another operation are left out."""
         rows = []
         for name, record in self._records.items():
             clauses = [c for c in _CLAUSE.split(record.description) if not self._records.keys() & set(_NAME.findall(c))]
@@ -173,25 +161,23 @@ class SearchIndex:
         return " ".join([*words, *(self._vocabulary.alike[w] for w in words if w in self._vocabulary.alike)])
 
     def _about(self, record: Operation | ToolSpec) -> Entry:
-        """The concepts in the name of a record; those of its toolset, or of the toolsets a runbook uses, are resources."""
-        toolsets = (self._catalog.toolset_of(record),) if isinstance(record, Operation) else record.uses
-        resources = frozenset[str]().union(*map(self._things, toolsets))
-        named = frozenset(self._vocabulary.concepts(stems(record.name.removeprefix(PREFIX))))
+        """The concepts in the name of a record; those of its toolset are its resources."""
+        things, name = self._vocabulary.things, record.name.removeprefix(PREFIX)
+        named = frozenset(self._vocabulary.concepts(stems(name)))
         also = self._vocabulary.meanings.get(record.name, frozenset())
-        topics, actions = named & self._vocabulary.things - resources, named - self._vocabulary.things
-        if plain := actions & set(record.name.split("_")):
-            actions = plain
+        actions = (named - things) & set(name.split("_")) or named - things
         if isinstance(record, ToolSpec):
-            topics -= self._resources
-            return Entry(resources, topics, actions if not topics else frozenset(), also, record.hints.read_only, True, 0.0)
+            topics, runbook = named & things - self._resources, record.kind == "runbook"
+            return Entry(frozenset(), topics, frozenset() if topics else actions, also, record.hints.read_only, runbook, 0.0)
+        resources = self._things(self._catalog.toolset_of(record))
         if record.reads and not actions:
             actions |= {"get"}
-        if record.reads and "get" in actions and (record.returns.shape == "list" or record.name.endswith("s")):
+        if record.reads and "get" in actions and (record.returns.shape == "list" or name.endswith("s")):
             also |= {"list"}
         prior = 0.0 if record.documented else UNDOCUMENTED
-        if record.name.endswith("_legacy") or record.name.startswith("data_flows_"):
+        if name.endswith("_legacy") or name.startswith("data_flows_"):
             prior += DEPRECATED
-        return Entry(resources, topics, actions, also, record.reads, False, prior)
+        return Entry(resources, named & things - resources, actions, also, record.reads, False, prior)
 
     def _things(self, toolset: str) -> frozenset[str]:
         return frozenset(self._vocabulary.concepts(stems(toolset))) & self._vocabulary.things

@@ -4,8 +4,9 @@
     vocabulary.understand("who may pause this pipeline?").actions     # {"access_list": 1.6, ...}
 
 Everything about the language stands in ``tool_specs/search/vocabulary.json``: phrases of things and actions (``*`` stands
-for a few words, ``^`` and ``$`` for the ends of a clause), words that are alike, fillers, names of foreign systems. Here is
-only the reading of it: stems, repair of typing errors, the longest phrase wins.
+for a few words, ``^`` and ``$`` for the ends of a clause), meanings that the name of an operation does not tell, groups of
+words that are alike, fillers, names of foreign systems. Here is only the reading of it: stems, repair of typing errors, of
+overlapping phrases the longest.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _QUESTION = re.compile(
     r"^\W*(?:which|what|whats|who|whos|whose|is|are|did|does|has|have|was|were|when|where|wheres"
     r"|how (?:many|much|far|often|old|long|big|is|are))\b(?! (?:do|can|should|must) (?:i|we)\b)"
 )
-_ERROR = re.compile(r"""[{"']\s*(?:error|message|status)\b|\w+(?:Error|Exception)\b|\b[45]\d\d\b|[Tt]raceback""")
+_ERROR = re.compile(r"""[{"']\s*(?:error|message|status)\b|\w+(?:Error|Exception)\b|^\W*[45]\d\d\b|[Tt]raceback""")
 _WHO_DID = re.compile(
     r"\bwho (?:else |has |have |had |just |last |recently )*"
     r"(?:(?!need|want|allow|call|nam)\w+ed|set|put|made|did|broke|wrote|took|cut|shut)\b"
@@ -67,14 +68,14 @@ class Vocabulary:
             self.known.update(words)
             for word in words:
                 self.alike.setdefault(word, f"x{words[0]}")
-        fillers = stems(data["fillers"])
+        fillers = stems(" ".join(data["fillers"]))
         self.known.update(fillers)
-        self.ignored = frozenset(fillers) - self.alike.keys() | frozenset(stems(data["systems"]))
+        self.ignored = frozenset(fillers) - self.alike.keys() | frozenset(stems(" ".join(data["systems"])))
         self.things = frozenset(data["things"])
         self.meanings = {name: frozenset(concepts.split()) for name, concepts in data["meanings"].items()}
         self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for concept, phrases in [*data["things"].items(), *data["actions"].items()]:
-            for phrase in {concept.replace("_", " "), *phrases.split(", ")}:
+            for phrase in dict.fromkeys([concept.replace("_", " "), *", ".join(phrases).split(", ")]):
                 words = [_stem(word) for word in phrase.split()]
                 self._phrases[words[0]].append((tuple(words), concept))
                 self.known.update(words)
@@ -112,7 +113,7 @@ class Vocabulary:
             (positions, concept)
             for start, word in enumerate(words)
             for phrase, concept in self._phrases.get(word, ())
-            if (positions := _match(words, start, phrase))
+            if phrase[1:2] in ((), ("*",), tuple(words[start + 1 : start + 2])) and (positions := _match(words, start, phrase))
         ]
         found.sort(key=lambda f: (-len(f[0]), f[0][0]))
         covered = [0] * len(words)
@@ -157,11 +158,12 @@ class Vocabulary:
     def repair(self, word: str) -> str:
         """The stem of ``word``; for an unknown word that of the known one a single slip of the fingers away."""
         stem = _stem(word)
-        if stem in self.known or len(word) < 4 or word.isdigit():
+        if stem in self.known or len(word) < 3 or word.isdigit():
             return stem
-        near = {known for cut in _cuts(stem) for known in self._by_cut.get(cut, ()) if _one_slip(stem, known)}
+        typed = {stem, word}
+        near = {known for t in typed for cut in _cuts(t) for known in self._by_cut.get(cut, ()) if _one_slip(t, known)}
         if len(word) < 5:
-            near = {known for known in near if len(known) == len(stem) and sorted(known) == sorted(stem)}
+            near = {known for known in near if sorted(known) in (sorted(stem), sorted(word))}
         bones = _VOWELS.sub("", stem)
         return min(near or {stem}, key=lambda w: (_VOWELS.sub("", w) != bones, -self.known[w], w))
 
