@@ -6,9 +6,10 @@ from typing import Any
 
 from nexla_mcp.sandbox.api.access import need, state_conflict
 from nexla_mcp.sandbox.api.call import ApiError, Call
-from nexla_mcp.sandbox.api.crud import Collection, register, tag_routes
+from nexla_mcp.sandbox.api.crud import Collection, register
 from nexla_mcp.sandbox.api.lifecycle import copy_document
 from nexla_mcp.sandbox.api.router import ROUTES
+from nexla_mcp.sandbox.api.tags import tag_routes
 from nexla_mcp.sandbox.api.views import common
 from nexla_mcp.sandbox.engine.samples import refresh_samples
 from nexla_mcp.sandbox.store import Doc

@@ -7,8 +7,9 @@ from typing import Any
 from nexla_mcp.sandbox.api.access import need, state_conflict
 from nexla_mcp.sandbox.api.asynchronous import answered_later
 from nexla_mcp.sandbox.api.call import ApiError, Call, Reply
-from nexla_mcp.sandbox.api.crud import Collection, register, tag_routes
+from nexla_mcp.sandbox.api.crud import Collection, register
 from nexla_mcp.sandbox.api.router import ROUTES
+from nexla_mcp.sandbox.api.tags import tag_routes
 from nexla_mcp.sandbox.api.views import connector_of, credential_view
 from nexla_mcp.sandbox.engine.externals import external_of, login_refusal, object_tree, query_fault
 from nexla_mcp.sandbox.lineage import credential_users

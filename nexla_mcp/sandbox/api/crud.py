@@ -1,4 +1,4 @@
-"""Lists, single resources, create, update, delete, search, audit log and accessors: written once for all kinds.
+"""Lists, single resources, create, update, delete and search: written once for all kinds.
 
 A `Collection` says what differs: how a resource is shown, what a create needs, what a change or a delete entails.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nexla_mcp.sandbox.api.access import need, require_role, role_on, visible
+from nexla_mcp.sandbox.api.access import require_role, role_on, visible
 from nexla_mcp.sandbox.api.call import ApiError, Call, Reply
 from nexla_mcp.sandbox.api.router import ROUTES
 from nexla_mcp.sandbox.api.views import common
@@ -266,41 +266,3 @@ def matches(doc: Doc, filters: list[Any]) -> bool:
         elif value != wanted:
             return False
     return True
-
-
-def changed_tags(call: Call, have: list[str]) -> list[str]:
-    """PUT adds, POST sets the whole list, DELETE takes off."""
-    given = [str(tag) for tag in call.items("tags")]
-    if call.method == "PUT":
-        return [*have, *(tag for tag in given if tag not in have)]
-    return given if call.method == "POST" else [tag for tag in have if tag not in given]
-
-
-def tag_routes(kind: str) -> None:
-    """Tags of one collection: read, add, set, remove, and a search by tag."""
-    base = f"/{kind}" + "/{id}/tags"
-
-    def store_kind() -> str:
-        return COLLECTIONS[kind].store_kind
-
-    def read(call: Call, id: int) -> list[str]:
-        return list(need(call, store_kind(), id).get("tags") or [])
-
-    def change(call: Call, id: int) -> list[str]:
-        tags = changed_tags(call, list(need(call, store_kind(), id, "admin").get("tags") or []))
-        call.world.modify(store_kind(), id, {"tags": tags}, call.who.user_id, call.path)
-        return tags
-
-    def search(call: Call) -> list[Doc]:
-        wanted = set(call.items("tags"))
-        collection = COLLECTIONS[kind]
-        return [
-            collection.shown_row(call, doc)
-            for doc in collection.documents(call)
-            if role_on(call, collection.store_kind, doc) and wanted & set(doc.get("tags") or [])
-        ]
-
-    ROUTES.add("GET", base, read)
-    for method in ("PUT", "POST", "DELETE"):
-        ROUTES.add(method, base, change)
-    ROUTES.add("POST", f"/{kind}/search_tags", search)

@@ -6,9 +6,10 @@ from typing import Any
 
 from nexla_mcp.sandbox.api.access import need
 from nexla_mcp.sandbox.api.call import ApiError, Call
-from nexla_mcp.sandbox.api.crud import Collection, matches, register, tag_routes
+from nexla_mcp.sandbox.api.crud import Collection, matches, register
 from nexla_mcp.sandbox.api.flows import flow_reply
 from nexla_mcp.sandbox.api.router import ROUTES
+from nexla_mcp.sandbox.api.tags import tag_routes
 from nexla_mcp.sandbox.api.views import common
 from nexla_mcp.sandbox.lineage import node_by_id, node_of
 from nexla_mcp.sandbox.store import Doc

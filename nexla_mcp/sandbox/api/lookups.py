@@ -7,8 +7,9 @@ from typing import Any
 
 from nexla_mcp.sandbox.api.access import need
 from nexla_mcp.sandbox.api.call import ApiError, Call
-from nexla_mcp.sandbox.api.crud import Collection, register, tag_routes
+from nexla_mcp.sandbox.api.crud import Collection, register
 from nexla_mcp.sandbox.api.router import ROUTES
+from nexla_mcp.sandbox.api.tags import tag_routes
 from nexla_mcp.sandbox.api.views import common
 from nexla_mcp.sandbox.engine.rules import schema_of
 from nexla_mcp.sandbox.store import Doc

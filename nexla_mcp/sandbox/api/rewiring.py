@@ -10,10 +10,11 @@ from typing import Any
 
 from nexla_mcp.sandbox.api.access import role_on, state_conflict
 from nexla_mcp.sandbox.api.call import ApiError, Call
-from nexla_mcp.sandbox.api.crud import changed_tags, checked
+from nexla_mcp.sandbox.api.crud import checked
 from nexla_mcp.sandbox.api.flows import flow_node, flow_reply, run_flow_now
 from nexla_mcp.sandbox.api.lifecycle import discard
 from nexla_mcp.sandbox.api.router import ROUTES
+from nexla_mcp.sandbox.api.tags import changed_tags
 from nexla_mcp.sandbox.engine.status import NOUN
 from nexla_mcp.sandbox.lineage import Node, add_node, move_children, node_by_id, origin_node, origins
 from nexla_mcp.sandbox.store import Doc

@@ -117,7 +117,7 @@ def _audit_of(kind: str) -> Callable[[Call, int], Any]:
             if id != call.who.user_id:
                 need_admin(call)
         elif kind == "orgs":
-            need_admin(call)
+            _need_org(call, id)
         elif call.world.store.get(kind, id) is not None:
             need(call, kind, id)
         elif not call.world.store.one("SELECT 1 FROM audit WHERE kind=? AND resource_id=?", (kind, id)):
@@ -125,7 +125,7 @@ def _audit_of(kind: str) -> Callable[[Call, int], Any]:
         where, values = "kind=? AND resource_id=?", (kind, id)
         if kind == "users":
             where, values = "user_id=? AND ?", (str(id), 1)
-        elif kind == "orgs":
+        elif kind == "orgs" and id == call.world.org_id:
             where, values = "? AND ?", ("1", 1)
         rows = audit_rows(call, where, values)
         if call.flag("async") or call.query.get("request_id"):
@@ -143,9 +143,15 @@ def _flow_audit(call: Call, flow_id: int) -> Any:
     return answered_later(call, lambda: rows) if call.flag("async") or call.query.get("request_id") else call.paged(rows)
 
 
-def _org_kind_audit(call: Call, org_id: int, kind: str) -> Any:
+def _need_org(call: Call, org_id: int) -> None:
     need_admin(call)
-    return call.paged(audit_rows(call, "kind=?", (kind,)))
+    if call.world.store.get("orgs", org_id) is None:
+        raise ApiError(404)
+
+
+def _org_kind_audit(call: Call, org_id: int, kind: str) -> Any:
+    _need_org(call, org_id)
+    return call.paged(audit_rows(call, "kind=?", (kind,)) if org_id == call.world.org_id else [])
 
 
 for _kind in (*_SHARED, "users", "orgs"):

@@ -6,8 +6,9 @@ from typing import Any
 
 from nexla_mcp.sandbox.api.access import need, state_conflict
 from nexla_mcp.sandbox.api.call import ApiError, Call
-from nexla_mcp.sandbox.api.crud import Collection, register, tag_routes
+from nexla_mcp.sandbox.api.crud import Collection, register
 from nexla_mcp.sandbox.api.lifecycle import delete_resource
+from nexla_mcp.sandbox.api.tags import tag_routes
 from nexla_mcp.sandbox.api.views import nexset_view, sink_view, source_view
 from nexla_mcp.sandbox.engine.arrival import new_webhook_key, suppose_upstream
 from nexla_mcp.sandbox.engine.quartz import parse_cron

@@ -64,7 +64,7 @@ def add_org(world: World) -> None:
             "id": 31,
             "name": "documentation model",
             "type": "genai_openai",
-            "status": "ACTIVE",
+            "status": "active",
             "config": {"model": "small"},
             "data_credentials_id": None,
         },
