@@ -3,7 +3,7 @@
     make demo      (python -m benchmarks.demo)
 
 A client lists the tools, asks what is broken, why, repairs it behind a confirmation that a person answers,
-and checks the next run. Everything printed between the lines is what the server answered just now.
+checks the next run, and takes a change back. Everything printed between the lines is what the server answered just now.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Person:
 
     async def answer(self, _context: Any, question: types.ElicitRequestFormParams) -> types.ElicitResult:
         self.asked += 1
+        await anyio.sleep(0.4)  # the server notices an answer that comes quicker than anybody reads
         fields = question.requested_schema["properties"]
         name, field = next(iter(fields.items()))
         typed: Any = True if field["type"] == "boolean" else field["description"].split('"')[1]
@@ -115,6 +116,14 @@ async def play() -> None:
             chapter(5, "Run it now, and look at the run")
             await call(client, "nexla_confirmed_write", {"operation": "sources_run_now", "arguments": {"source_id": source}})
             health = await call(client, "nexla_health_check", {"flow_id": flow}, lines=12)
+
+            chapter(6, "Change your mind: what was changed is recorded, and most of it can be taken back")
+            paused = await call(
+                client, "nexla_confirmed_write", {"operation": "flows_pause", "arguments": {"flow_id": flow}}, lines=1
+            )
+            await call(client, "nexla_read", {"operation": "history_list_changes"})
+            undo = {"operation": "history_revert_change", "arguments": {"change_id": paused["change_id"]}}
+            await call(client, "nexla_confirmed_write", undo, lines=1)
     console.print()
     before, after = diagnosis["verdict"], health["verdict"]
     console.print(

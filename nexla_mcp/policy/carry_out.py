@@ -24,9 +24,11 @@ from nexla_mcp.client.permits import Permit
 from nexla_mcp.client.replies import Reply
 from nexla_mcp.output.untrusted import clean
 from nexla_mcp.policy.decision import Evidence
-from nexla_mcp.policy.plan import Plan, request_preview, sensitive_names
+from nexla_mcp.policy.diff import one_line
+from nexla_mcp.policy.plan import Plan, request_preview, sensitive_names, shown_arguments
 from nexla_mcp.policy.undo import picked_values
-from nexla_mcp.state.changes import ChangeLog, NewChange, State
+from nexla_mcp.state.change import NewChange, State
+from nexla_mcp.state.changes import ChangeLog
 from nexla_mcp.state.store import StateError
 
 _LOG = logging.getLogger(__name__)
@@ -81,15 +83,17 @@ async def carry_out(
 
 def _line(plan: Plan, evidence: Evidence, client_name: str, run_id: str, takes_back: int | None) -> NewChange:
     target = plan.target
+    named = plan.arguments.get("name")
+    made = ("", "", one_line(clean(named)) if isinstance(named, str) else "")
     return NewChange(
         operation=plan.operation.name,
         title=plan.operation.title,
         risk=str(plan.risk),
         method=plan.request.method,
         path=str(request_preview(plan.operation, plan.request)["path"]),
-        arguments=clean(dict(plan.arguments), sensitive_names(plan.operation)),
+        arguments=shown_arguments(plan.operation, plan.arguments),
         before=plan.before,
-        target=(target.kind, "" if target.identity is None else str(target.identity), target.name) if target else ("", "", ""),
+        target=(target.kind, "" if target.identity is None else str(target.identity), target.name) if target else made,
         channel=str(evidence.channel or ""),
         ticket=evidence.ticket,
         answer_ms=evidence.answer_ms,

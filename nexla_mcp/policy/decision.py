@@ -15,7 +15,7 @@ from nexla_mcp.catalog.records import Risk
 from nexla_mcp.client.permits import Permit
 from nexla_mcp.client.wire import ApiRequest
 from nexla_mcp.policy.questions import Asker
-from nexla_mcp.state.changes import answered_too_fast
+from nexla_mcp.state.change import answered_too_fast
 
 
 class Channel(StrEnum):

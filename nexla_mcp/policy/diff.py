@@ -119,8 +119,8 @@ def entry_words(item: Any, names: Mapping[str, str] | None = None) -> str:
     name = name or (names or {}).get(str(identity))
     if identity is None and name is None:
         return one_line(_plain(item), 400)
-    who = " ".join(str(part) for part in (identity if name is None else None, name) if part is not None) or "?"
-    roles = item.get("access_roles")
+    who = " ".join(str(part) for part in (identity if name is None else None, name) if part is not None)
+    roles = item.get("access_roles") if item.get("type") else None
     kind = str(item.get("type") or "").lower()
     return " ".join(filter(None, [kind, one_line(who), f"({', '.join(map(str, roles))})" if isinstance(roles, list) else ""]))
 

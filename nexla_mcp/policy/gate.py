@@ -18,6 +18,8 @@ import hashlib
 import hmac
 from collections.abc import Collection, Mapping
 
+import anyio
+
 from nexla_mcp.catalog.records import Risk
 from nexla_mcp.client.permits import Permit, PermitLedger
 from nexla_mcp.policy.decision import Askable, Channel, Consent, Decision, Evidence, Granted, Memory, Pending, Refused, Replan
@@ -26,6 +28,8 @@ from nexla_mcp.policy.ticket import LIFETIME_S, Claims, TicketBook, TicketError,
 from nexla_mcp.settings import Confirm
 
 UNCHANGED = "Nothing was changed."
+FOR_THE_CHANGE_S = 5.0
+"""Kept from the time of a call that waits for a page: the target is read again, and the request sent."""
 MOST_TARGETS = 25
 MOST_DISMISSED = 2
 _STAY = "Do not try again unless they ask for it."
@@ -154,7 +158,8 @@ class Gate:
         if brought is not None and brought.action != "accept":
             page.close()
             return await self._decide(plan, Answer(brought.action, {}, ticket), Channel.PAGE)
-        answer = await page.answer(self._page_wait_s)
+        left_s = anyio.current_effective_deadline() - anyio.current_time() - FOR_THE_CHANGE_S
+        answer = await page.answer(min(self._page_wait_s, left_s))
         if answer is None:
             return Pending(ticket, claims.expires, page.url, Channel.PAGE)
         return await self._decide(await replan() if answer.action == "accept" else plan, answer, Channel.PAGE)

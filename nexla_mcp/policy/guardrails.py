@@ -10,7 +10,6 @@ even with ``--confirm off``. Which operation has which is data (``guard`` of its
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +20,7 @@ from nexla_mcp.client.client import NexlaClient
 from nexla_mcp.output.untrusted import clean
 from nexla_mcp.policy.diff import one_line
 from nexla_mcp.policy.differences import body_fields, unnamed_fields
-from nexla_mcp.policy.plan import rows_text
+from nexla_mcp.policy.plan import Alternative, rows_text
 from nexla_mcp.policy.seen import all_rows
 
 TWINS_SHOWN = 5
@@ -36,7 +35,7 @@ class Guarded:
     """What speaks against a change."""
 
     reasons: list[str] = field(default_factory=list)
-    instead: list[dict[str, Any]] = field(default_factory=list)
+    instead: list[Alternative] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     must_ask: bool = False
 
@@ -96,7 +95,7 @@ async def _look_for_twins(
     update = operation.name.replace("_create", "_update")
     if named and update in catalog.operations and catalog.operation(update).required:
         identity = {catalog.operation(update).required[0]: named[0].get("id")}
-        found.instead.append(call_of(catalog, update, identity))
+        found.instead.append(Alternative("Update what is there", [call_of(catalog, update, identity)]))
 
 
 def _hold_against_running(
@@ -113,7 +112,8 @@ def _hold_against_running(
     if not running:
         return
     fields = "" if list(structural) == ["more_fields"] else f" ({', '.join(structural)})"
-    what = "It is ACTIVE" if running[0][0] == "" else f"{len(running)} that use it are ACTIVE"
+    many = f"{len(running)} resources that use it are" if len(running) > 1 else "A resource that uses it is"
+    what = "It is ACTIVE" if running[0][0] == "" else f"{many} ACTIVE"
     found.reasons.append(
         f"{what}, and this changes how data flows{fields}. Safer: pause first, change, check, then activate again."
         " Agreeing changes it while it runs."
@@ -122,7 +122,8 @@ def _hold_against_running(
     stops = [c for kind, identity in running[:5] if (c := _switch(catalog, operation, kind, identity, "pause"))]
     starts = [c for kind, identity in running[:5] if (c := _switch(catalog, operation, kind, identity, "activate"))]
     if stops and starts:
-        found.instead += [*stops, call_of(catalog, operation.name, arguments), *starts]
+        calls = [*stops, call_of(catalog, operation.name, arguments), *starts]
+        found.instead.append(Alternative("Pause, change, activate", calls))
 
 
 def _running(
@@ -172,7 +173,7 @@ def _propose_child(
     filled = {name: value for name, value in filled.items() if value is not None}
     filled["name"] = f"{filled.get('name') or operation_kind(operation)}_v2"
     filled.setdefault("has_custom_transform", False)
-    found.instead.insert(0, call_of(catalog, child.operation, filled))
+    found.instead.append(Alternative("A child with the change", [call_of(catalog, child.operation, filled)]))
 
 
 def operation_kind(operation: Operation) -> str:
@@ -195,8 +196,3 @@ def _plain(value: Any) -> str:
 def _tags(value: Any) -> set[str]:
     entries = value if isinstance(value, list) else []
     return {str(t.get("name") if isinstance(t, dict) else t) for t in entries}
-
-
-def calls_text(calls: Sequence[Mapping[str, Any]]) -> str:
-    """Ready calls, one after the other, for the model."""
-    return "; then ".join(f"{c['tool']} {json.dumps(c['arguments'], ensure_ascii=False, default=str)}" for c in calls)

@@ -15,8 +15,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
-from nexla_mcp.catalog.records import Operation, Risk
+from nexla_mcp.catalog.records import Operation, Risk, Wire
 from nexla_mcp.client.wire import ApiRequest
 from nexla_mcp.output.untrusted import clean
 from nexla_mcp.policy.diff import FieldChange, one_line
@@ -50,6 +51,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another way to what is wanted: ready calls, to be made one after the other."""
+
+    title: str
+    calls: list[dict[str, Any]]
+
+    def text(self) -> str:
+        """For the model."""
+        calls = "; then ".join(f"{c['tool']} {json.dumps(c['arguments'], ensure_ascii=False, default=str)}" for c in self.calls)
+        return f"{self.title}: {calls}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A change that was looked at and not yet made.
 
@@ -73,7 +87,7 @@ class Plan:
     changes: list[FieldChange] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
-    instead: list[dict[str, Any]] = field(default_factory=list)
+    instead: list[Alternative] = field(default_factory=list)
     undo: str = ""
     gaps: list[str] = field(default_factory=list)
     must_ask: bool = False
@@ -107,7 +121,7 @@ class Plan:
 
     def text(self) -> str:
         """For the person who decides; what would be lost and what speaks against it comes first."""
-        lines = [f"{self.operation.title}: {self.target.words() if self.target else self.operation.name}"]
+        lines = [f"{self.operation.title}: {self._subject()}"]
         lines += [change.loss() for change in self.changes if change.vanishing]
         lines += self.reasons
         lines += [change.sentence() for change in self.changes[:FIELDS_SHOWN]]
@@ -120,6 +134,13 @@ class Plan:
         lines += [f"Not known: {gap}" for gap in self.gaps]
         lines.append(f"Undo: {self.undo or 'not possible through the API'}")
         return "\n".join(one_line(line, 2_400) for line in lines)
+
+    def _subject(self) -> str:
+        """What it is about, in the best words there are."""
+        if self.target is not None:
+            return self.target.words()
+        name = self.arguments.get("name")
+        return self.phrase or (f'"{one_line(clean(name))}"' if isinstance(name, str) and name else self.operation.name)
 
     def structured(self) -> dict[str, Any]:
         """The same as data."""
@@ -137,7 +158,7 @@ class Plan:
             if target
             else {},
             "guardrails": self.reasons,
-            "instead": self.instead,
+            "instead": [{"title": other.title, "calls": other.calls} for other in self.instead],
             "affected": self.affected,
             "targets": self.targets,
             "changes": [
@@ -167,10 +188,25 @@ def arguments_hash(arguments: Mapping[str, Any]) -> str:
 def request_preview(operation: Operation, request: ApiRequest) -> dict[str, Any]:
     """The request as it would be sent, secrets masked."""
     secret = sensitive_names(operation)
-    shown: dict[str, Any] = {"method": request.method, "path": clean(request.path), "query": clean(request.query, secret)}
+    path = _host_only(request.path) if request.leaves_the_api else clean(request.path)
+    shown: dict[str, Any] = {"method": request.method, "path": path, "query": clean(request.query, secret)}
     if request.has_body:
         shown["body"] = clean(request.body, secret)
     return shown
+
+
+def shown_arguments(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments without secrets; of an address only the host, since its path or query may hold a key."""
+    plain = {
+        name: _host_only(value) if (p := operation.parameters.get(name)) and p.wire is Wire.ABSOLUTE_URL else value
+        for name, value in arguments.items()
+    }
+    return dict(clean(plain, sensitive_names(operation)))
+
+
+def _host_only(address: Any) -> str:
+    parts = urlsplit(str(address))
+    return f"{parts.scheme}://{parts.hostname or '?'}/..."
 
 
 def sensitive_names(operation: Operation) -> list[str]:

@@ -63,7 +63,8 @@ async def make_plan(client: NexlaClient, catalog: Catalog, operation: Operation,
     target = describe_target(operation, request, facts.target)
     names = await find_names(client, catalog, operation.preview, arguments)
     told = differences(operation, arguments, request, facts.target, facts.current, names)
-    reached = clean(_reach(request, arguments, facts))
+    told_by_list = operation.preview is not None and operation.preview.listed is not None
+    reached = [] if told_by_list else clean(_reach(request, arguments, facts))
     guarded = await guardrails(client, catalog, operation, arguments, facts.target, reached)
     risk, phrase = _risk(operation, arguments, facts.target)
     if risk is Risk.DESTROY and not phrase:

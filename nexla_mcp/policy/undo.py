@@ -22,7 +22,7 @@ from nexla_mcp.output.flow_view import stages
 from nexla_mcp.output.untrusted import clean
 from nexla_mcp.policy.diff import READ_ONLY_KEYS, one_line, reach
 from nexla_mcp.policy.masked import holds_mask, restored
-from nexla_mcp.state.changes import Change
+from nexla_mcp.state.change import Change
 
 _MISSING = object()
 
@@ -39,6 +39,7 @@ class WayBack:
     arguments: dict[str, Any] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     changed_again: list[str] = field(default_factory=list)
+    note: str = ""
 
 
 def fill(template: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,7 +55,8 @@ def undo_words(operation: Operation, arguments: Mapping[str, Any]) -> str:
         return ""
     if undo.operation is None:
         return undo.note
-    shown = json.dumps(clean(fill(undo.arguments, arguments)), ensure_ascii=False, default=str)
+    filled = clean({name: value for name, value in fill(undo.arguments, arguments).items() if not str(value).startswith("$")})
+    shown = json.dumps(filled, ensure_ascii=False, default=str) if filled else ""
     return f"{undo.operation} {shown if len(shown) <= 200 else ''}".strip() + (f". {undo.note}" if undo.note else "")
 
 
@@ -88,11 +90,15 @@ def way_back(catalog: Catalog, change: Change, now: Any) -> WayBack:
     undo = operation.undo if operation else None
     if operation is None or undo is None or undo.operation is None:
         raise NoWayBackError((undo.note if undo else "") or "The API has no call that takes this back.")
-    back = WayBack(catalog.operation(undo.operation))
+    back = WayBack(catalog.operation(undo.operation), note=undo.note)
     itself = undo.operation == operation.name
+    kept = [name for name, template in undo.arguments.items() if str(template).startswith("$before")]
+    wanted = _touched(operation, change)
     for name, template in undo.arguments.items():
-        touched = not itself or name in change.arguments or name in back.operation.required
+        touched = not itself or name in wanted or name in back.operation.required
         value, lost = _value(template, change, now) if touched else (None, "")
+        if value is None and not lost and touched and itself and name in kept:
+            value, lost = _unset(back.operation.parameters[name])
         if value is None:
             back.lost += [f"{name} ({lost})"] if lost else []
             continue
@@ -101,17 +107,24 @@ def way_back(catalog: Catalog, change: Change, now: Any) -> WayBack:
         if itself and str(template).startswith("$before") and name in change.arguments:
             _note_change_since(back, name, str(template), change, now)
     if itself:
-        unsaid = [n for n in change.arguments if n not in undo.arguments and n in operation.parameters]
+        listed = operation.preview.targets if operation.preview else ()
+        unsaid = [n for n in change.arguments if n in operation.parameters and n not in (*undo.arguments, *listed)]
         back.lost += [f"{name} (the API does not tell what it was)" for name in unsaid]
-        restored = [n for n in back.arguments if str(undo.arguments[n]).startswith("$before")]
-        if not restored:
+        if not any(name in back.arguments for name in kept):
             raise NoWayBackError(f"Nothing of it can be put back: {'; '.join(back.lost)}. {undo.note}".strip())
     missing = [n for n in back.operation.required if n not in back.arguments]
     if missing:
         reasons = "; ".join(back.lost) or f"{', '.join(missing)} is not known"
         raise NoWayBackError(f"{back.operation.name} cannot be filled in: {reasons}. {undo.note}".strip())
-    back.lost += [*_not_running_before(operation, change), *([undo.note] if undo.note else [])]
+    back.note = " ".join([back.note, *_not_running_before(operation, change)]).strip()
     return back
+
+
+def _touched(operation: Operation, change: Change) -> set[str]:
+    """The arguments that a change was about; two forms of one list (flows, data_flows) are the same thing."""
+    given = set(change.arguments)
+    targets = set(operation.preview.targets) if operation.preview else set()
+    return given | targets if given & targets else given
 
 
 def _paths(operation: Operation, start: str) -> list[str]:
@@ -137,6 +150,13 @@ def _value(template: Any, change: Change, now: Any) -> tuple[Any, str]:
         return (None, f"a secret in it is not kept: {', '.join(lost)}") if lost else (value, "")
     value = change.arguments.get(template[1:])
     return (None, "it holds a secret that is not kept") if holds_mask(value) else (value, "")
+
+
+def _unset(schema: ValueSchema) -> tuple[Any, str]:
+    """What is sent for a field that was not set before: an empty text; other kinds cannot be unset, null is not sent."""
+    if schema.type == "string" and not schema.enum and not schema.known_values:
+        return "", ""
+    return None, "it was not set before, which the API has no way to say"
 
 
 def _accepted(schema: ValueSchema, value: Any) -> Any:
@@ -177,4 +197,4 @@ def _not_running_before(operation: Operation, change: Change) -> Iterator[str]:
     idle = [r for r in stages(change.before) if r["status"] not in (None, "ACTIVE")]
     if idle:
         names = ", ".join(f'{r["resource_type"]} {r["resource_id"]} "{one_line(r["name"] or "")}"' for r in idle[:10])
-        yield f"These did not run before and would be started: {names}"
+        yield f"These did not run before and would be started: {names}."

@@ -38,7 +38,7 @@ CHANGES = "nexla://changes"
 LIMIT_S = 45.0
 _LOG = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
-_EVIDENCE = ("channel", "ticket", "answer_ms", "suspiciously_fast", "change")
+_EVIDENCE = ("channel", "ticket", "answer_ms", "suspiciously_fast")
 
 
 def build_server(runtime: Runtime) -> Server[Any]:
@@ -173,13 +173,14 @@ async def _answer(
     began = time.monotonic()
     decision = "cancelled"
     outcome: Outcome | None = None
+    evidence: dict[str, Any] = {}
     try:
         with one_call(), anyio.fail_after(LIMIT_S) as scope:
             call = Call(runtime, _progress(ctx), ctx.protocol_version, asker_for(ctx, params, scope, LIMIT_S), _client_name(ctx))
             outcome = await _guarded(call, params)
-        decision = outcome.decision
+        decision, evidence = outcome.decision, outcome.extra
     except QuestionForClient as question:
-        decision = "asked"
+        decision, evidence = "asked", question.facts()
         return question.result()
     except TimeoutError:
         decision = "timed out"
@@ -187,7 +188,7 @@ async def _answer(
             f"{clean_text(params.name)[:80]}: no answer within {LIMIT_S:.0f} s. Ask for less (limit, window) or again later."
         )
     finally:
-        _receipt(runtime, ctx, params, decision, outcome, began)
+        _receipt(runtime, ctx, params, decision, outcome, evidence, began)
     meta = {"nexla-mcp/error": outcome.error} if outcome.error else None
     return types.CallToolResult(
         content=[types.TextContent(text=outcome.text)],
@@ -224,11 +225,13 @@ def _receipt(
     params: types.CallToolRequestParams,
     decision: str,
     outcome: Outcome | None,
+    evidence: dict[str, Any],
     began: float,
 ) -> None:
     from nexla_mcp.policy.plan import arguments_hash
 
     arguments = params.arguments or {}
+    error = (outcome.error if outcome else None) or {}
     runtime.receipts.write(
         principal=runtime.principal,
         client=_client_name(ctx) or None,
@@ -237,11 +240,12 @@ def _receipt(
         or (str(arguments.get("operation"))[:60] if "operation" in arguments else None),
         arguments=arguments_hash(arguments)[:16],
         decision=decision,
-        status=(outcome.error or {}).get("status_code") if outcome else None,
+        status=error.get("status_code"),
         rows=outcome.rows if outcome else None,
         tokens=tokens(outcome.text) if outcome else None,
         truncated=outcome.truncated or None if outcome else None,
-        **({name: outcome.extra.get(name) for name in _EVIDENCE} if outcome else {}),
+        **{name: evidence.get(name) for name in _EVIDENCE},
+        change=evidence.get("change") or error.get("details", {}).get("change_id"),
         duration_ms=round((time.monotonic() - began) * 1000),
     )
 

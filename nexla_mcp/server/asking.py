@@ -33,6 +33,10 @@ class QuestionForClient(Exception):
         self.params = params
         self.ticket = ticket
 
+    def facts(self) -> dict[str, Any]:
+        """What a receipt says about the question."""
+        return {"channel": "form" if self.params.mode == "form" else "page", "ticket": ticket_mark(self.ticket)}
+
     def result(self) -> types.InputRequiredResult:
         """The protocol's form of the question."""
         return types.InputRequiredResult(input_requests={KEY: types.ElicitRequest(params=self.params)}, request_state=self.ticket)

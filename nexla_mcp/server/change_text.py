@@ -10,7 +10,7 @@ from nexla_mcp.catalog.catalog import Catalog
 from nexla_mcp.catalog.records import Operation
 from nexla_mcp.policy.carry_out import Applied
 from nexla_mcp.policy.decision import Channel, Evidence, Pending, Refused
-from nexla_mcp.policy.guardrails import call_of, calls_text
+from nexla_mcp.policy.guardrails import call_of
 from nexla_mcp.policy.plan import Plan
 from nexla_mcp.policy.ticket import ticket_mark
 from nexla_mcp.policy.undo import ready_call
@@ -25,8 +25,7 @@ def preview(status: str, plan: Plan, note: str, *, extra: dict[str, Any] | None 
     request = structured["preview"]["request"]
     body = f" {json.dumps(request['body'], ensure_ascii=False, default=str)[:800]}" if "body" in request else ""
     lines = [plan.text(), f"Request: {request['method']} {request['path']}{body}"]
-    if plan.instead:
-        lines.append(f"Safer instead: {calls_text(plan.instead)}")
+    lines += [f"Safer instead. {other.text()}" for other in plan.instead]
     text = "\n".join([*lines, note])
     return Outcome(text, structured, operation=plan.operation.name, decision=status, extra=extra or {})
 
@@ -55,7 +54,7 @@ def pending(plan: Plan, waiting: Pending) -> Outcome:
 
 def refused(plan: Plan, decision: Refused) -> Outcome:
     """The gate stayed shut."""
-    safer = f"\nSafer instead, if they want that: {calls_text(plan.instead)}" if plan.instead and decision.declined else ""
+    safer = "".join(f"\nSafer, if they want that. {other.text()}" for other in plan.instead) if decision.declined else ""
     kind = "declined" if decision.declined else "refused"
     outcome = failure(decision.reason + safer, decision=kind, operation=plan.operation.name)
     outcome.extra.update(evidence_facts(decision.evidence))

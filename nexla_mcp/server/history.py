@@ -25,7 +25,7 @@ from nexla_mcp.server.call import Call, Controls
 from nexla_mcp.server.execute import TakingBack, change
 from nexla_mcp.server.outcome import Outcome, failure
 from nexla_mcp.server.runtime import Runtime
-from nexla_mcp.state.changes import Change
+from nexla_mcp.state.change import Change
 from nexla_mcp.state.store import StateError
 
 OUTCOMES = {
@@ -74,7 +74,10 @@ async def get_change(call: Call, arguments: Mapping[str, Any]) -> Outcome:
     facts = whole(entry) | {"next": _next(call, entry)}
     facts = {key: value for key, value in facts.items() if value not in (None, "", {}, [])}
     shaped = shape(call.runtime.results, "history_get_change", facts, full=True, heading=_headline(entry))
-    return Outcome(shaped.text, {"change": facts if not shaped.structured["truncated"] else summary(entry)} | shaped.structured)
+    small = {key: value for key, value in facts.items() if key not in ("before", "result", "arguments")}
+    whole_or_not = {key: value for key, value in shaped.structured.items() if key != "data"}
+    change = shaped.structured.get("data", small)
+    return Outcome(shaped.text, {"change": change} | whole_or_not, truncated=shaped.structured["truncated"])
 
 
 async def revert_change(call: Call, arguments: Mapping[str, Any]) -> Outcome:
@@ -108,7 +111,8 @@ async def revert_change(call: Call, arguments: Mapping[str, Any]) -> Outcome:
     if entry.state == "unknown":
         reasons.append("It is not known whether that change was applied.")
     reasons += [f"Changed again since then, and taken back with it: {what}." for what in back.changed_again]
-    reasons += [f"Not brought back: {what}" for what in back.lost]
+    reasons += [f"Not brought back: {what}." for what in back.lost]
+    reasons += [f"Mind: {back.note}"] if back.note else []
     controls = Controls(bool(arguments.get("dry_run")), arguments.get("ticket"), arguments.get("typed_name"))
     return await change(call, back.operation, fitted, controls, TakingBack(number, tuple(reasons)))
 
@@ -130,7 +134,7 @@ async def read_changes(runtime: Runtime, uri: str) -> str | None:
 def summary(entry: Change) -> dict[str, Any]:
     """One change as a row."""
     target = entry.target
-    name = f'{target["type"]} {target["id"]} "{target["name"]}"' if target["name"] else f"{target['type']} {target['id']}"
+    name = " ".join(filter(None, [target["type"], target["id"], f'"{target["name"]}"' if target["name"] else ""]))
     notes = []
     if entry.taken_back_by is not None:
         notes.append(f"taken back by {entry.taken_back_by}")
@@ -143,7 +147,7 @@ def summary(entry: Change) -> dict[str, Any]:
         "time": _time(entry.started),
         "outcome": OUTCOMES[entry.state],
         "operation": entry.operation,
-        "target": name.strip(),
+        "target": name,
         "confirmed_by": entry.channel or "nobody: additive",
         "answer_ms": entry.answer_ms,
         "note": "; ".join(notes),
@@ -174,7 +178,7 @@ def whole(entry: Change) -> dict[str, Any]:
 
 
 def _headline(entry: Change) -> str:
-    words = f"{entry.title}, {summary(entry)['target']}".rstrip(", ")
+    words = ", ".join(filter(None, [entry.title, summary(entry).get("target")]))
     return f"{words}, at {_time(entry.started)}: {OUTCOMES[entry.state]}."
 
 

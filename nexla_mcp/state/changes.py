@@ -17,85 +17,22 @@ import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from nexla_mcp.state.change import Change, NewChange, State
 from nexla_mcp.state.store import StateStore
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
-
-State = Literal["under way", "applied", "failed", "unknown"]
 
 KEPT_S = 90 * 86_400.0
 KEPT_CHANGES = 5_000
 KEPT_BYTES = 64_000_000
 BEFORE_BYTES = 256_000
 RESULT_BYTES = 16_000
-FAST_MS = 300
-"""A person does not read a preview and answer within this time."""
 _LONGEST_S = 120.0
 """No request takes longer; a line of another machine that is still open then has lost its process."""
 _PROCESS = secrets.token_hex(8)
-
-
-@dataclass(frozen=True, slots=True)
-class NewChange:
-    """What is known before a request leaves; ``before`` and ``arguments`` without secrets."""
-
-    operation: str
-    title: str
-    risk: str
-    method: str
-    path: str
-    arguments: Mapping[str, Any]
-    before: Any = None
-    target: tuple[str, str, str] = ("", "", "")  # kind, id, name
-    channel: str = ""
-    ticket: str = ""
-    answer_ms: int | None = None
-    client: str = ""
-    run_id: str = ""
-    takes_back: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One line of the log."""
-
-    id: int
-    state: State
-    operation: str
-    title: str
-    risk: str
-    method: str
-    path: str
-    arguments: dict[str, Any]
-    target: dict[str, str]
-    before: Any
-    before_whole: bool
-    result: Any
-    picked: dict[str, Any]
-    status: int | None
-    error: str
-    channel: str
-    ticket: str
-    answer_ms: int | None
-    client: str
-    run_id: str
-    takes_back: int | None
-    taken_back_by: int | None
-    started: float
-    duration_ms: int | None
-
-    @property
-    def suspiciously_fast(self) -> bool:
-        """True when the answer to the question came quicker than a person reads."""
-        return answered_too_fast(self.channel, self.answer_ms)
-
-
-def answered_too_fast(channel: str, answer_ms: int | None) -> bool:
-    """True for an answer that no person can have given after reading."""
-    return channel in ("form", "page", "ticket") and answer_ms is not None and answer_ms < FAST_MS
 
 
 @dataclass(slots=True)

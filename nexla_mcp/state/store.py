@@ -93,7 +93,8 @@ class StateStore:
 
             connection.execute(SPENT_TICKETS.delete().where(SPENT_TICKETS.c.expires < self.clock() - _KEPT_S))
             statement = upsert(connection, SPENT_TICKETS).values(nonce=nonce, expires=expires)
-            return bool(connection.execute(statement.on_conflict_do_nothing()).rowcount == 1)
+            won = statement.on_conflict_do_nothing().returning(SPENT_TICKETS.c.nonce)
+            return connection.execute(won).first() is not None
 
         return await self.run(work)
 
@@ -113,7 +114,7 @@ class StateStore:
                 set_={"count": BUDGETS.c.count + 1},
                 where=BUDGETS.c.count < limit,
             )
-            return bool(connection.execute(more).rowcount == 1)
+            return connection.execute(more.returning(BUDGETS.c.count)).first() is not None
 
         return await self.run(work)
 
