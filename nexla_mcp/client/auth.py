@@ -21,7 +21,7 @@ import httpx
 from nexla_mcp.client.breaker import CircuitOpen
 from nexla_mcp.client.errors import AuthenticationError, NexlaError, NotConfiguredError, ServerError
 from nexla_mcp.client.http import ReplyTooLarge
-from nexla_mcp.client.replies import decode, read_reply, retry_after, where
+from nexla_mcp.client.replies import decode, read_reply, retry_after, text_of, where
 from nexla_mcp.client.retry import Deadline, with_retries
 from nexla_mcp.client.unreachable import circuit_open, unreachable
 from nexla_mcp.client.wire import ApiRequest
@@ -161,7 +161,7 @@ class ServiceKeyTokens:
         if reply.status_code == 429:
             read_reply(_SIGN_IN, reply)
         try:
-            content = decode(reply.text)
+            content = decode(text_of(reply))
             if not isinstance(content, dict) or not str(content["access_token"]).strip():
                 raise ValueError
             _sendable(str(content["access_token"]), "the token")
@@ -186,7 +186,7 @@ def _lifetime(value: Any) -> float:
     """Seconds that a session lives; what cannot be true is taken for the usual day."""
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ASSUMED_LIFETIME_S
     return seconds if math.isfinite(seconds) and seconds > 0 else ASSUMED_LIFETIME_S
 

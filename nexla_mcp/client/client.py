@@ -106,7 +106,7 @@ class NexlaClient:
         if not request.reads:
             self._ledger.spend(request, permit)
         deadline = Deadline.of_this_call(keep_s=0.0 if request.reads else FOR_A_LOOK_S)
-        if deadline.left() < LEAST_TIME_S:
+        if not request.reads and deadline.left() < LEAST_TIME_S:
             raise _too_late(request)
 
         async def attempt() -> Reply:
@@ -151,11 +151,10 @@ class NexlaClient:
 
     async def _exchange(self, request: ApiRequest, headers: Mapping[str, str], deadline: Deadline) -> httpx.Response:
         limit_s = min(request.timeout_s, deadline.left())
-        if limit_s < LEAST_TIME_S / 4:
+        if limit_s < (0.01 if request.reads else 0.5):
             raise _too_late(request)
         content = request.content()
         typed = {"Content-Type": "application/json"} if content is not None else {}
-        began = self.server_clock.monotonic()
         self.requests += 1
         try:
             response = await self._http.request(
@@ -174,7 +173,7 @@ class NexlaClient:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise unreachable(self.base_url, request, error) from error
         if not request.leaves_the_api:
-            self.server_clock.saw(date_of(response.headers.get("date", "")), began)
+            self.server_clock.saw(date_of(response.headers.get("date", "")))
         return response
 
     def _read(self, request: ApiRequest, response: httpx.Response) -> Reply:

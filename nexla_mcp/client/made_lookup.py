@@ -23,7 +23,9 @@ from nexla_mcp.client.paging import rows_of
 from nexla_mcp.client.wire import ApiRequest
 
 MOST_ROWS = 3_000
-MARGIN = timedelta(seconds=3)
+PRECISION = timedelta(seconds=0.2)
+DOUBT = timedelta(seconds=5)
+"""What was made so shortly before the request left may be of it all the same: clocks differ a little."""
 _NAMES = ("name", "full_name", "email", "domain", "title")
 
 
@@ -74,8 +76,8 @@ async def find_made(
     if fresh:
         ids = ", ".join(str(row.get("id")) for row in fresh[:5])
         return Found(Fit("unknown", f"{len(fresh)} {words} were made since the call (ids {ids})"), notes)
-    if any(_age(row, sent_at) == "unknown" for row in alike):
-        return Found(Fit("unknown", f"something {words} is there, but not known since when"), notes)
+    if any(_age(row, sent_at) != "old" for row in alike):
+        return Found(Fit("unknown", f"something {words} is there, but not known for sure since when"), notes)
     nothing = f"nothing {words} was made since the call" + ("; older ones are there" if alike else "")
     if not complete:
         return Found(Fit("unknown", f"{nothing}, as far as the list was read"), notes)
@@ -113,14 +115,16 @@ def _identity(request: ApiRequest, copied: Any) -> dict[str, Any]:
 
 
 def _age(row: Mapping[str, Any], sent_at: datetime | None) -> str:
-    """new, old or unknown: whether a row was made since the request left."""
+    """new, old, close or unknown: whether a row was made since the request left."""
     try:
         made = datetime.fromisoformat(str(row.get("created_at")))
     except ValueError:
         return "unknown"
     if sent_at is None or made.tzinfo is None:
         return "unknown"
-    return "new" if made >= sent_at - MARGIN else "old"
+    if made >= sent_at - PRECISION:
+        return "new"
+    return "close" if made >= sent_at - DOUBT else "old"
 
 
 def _may_be_it(row: Mapping[str, Any], wanted: Mapping[str, Any], sent_at: datetime | None, *, plain: bool) -> bool:

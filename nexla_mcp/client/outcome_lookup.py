@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import anyio
@@ -23,7 +23,7 @@ from nexla_mcp.catalog.records import Operation
 from nexla_mcp.client.client import NexlaClient
 from nexla_mcp.client.errors import NexlaError, NotFoundError
 from nexla_mcp.client.explain import NextCall, next_look
-from nexla_mcp.client.made_lookup import find_made
+from nexla_mcp.client.made_lookup import DOUBT, PRECISION, find_made
 from nexla_mcp.client.outcome_compare import Fit, Verdict, fields_fit, list_fit, status_fit, status_of
 from nexla_mcp.client.paging import rows_of
 from nexla_mcp.client.permits import Permit
@@ -34,7 +34,6 @@ from nexla_mcp.client.wire import ApiRequest
 
 LOOK_S = 10.0
 SECOND_LOOK_AFTER_S = 0.5
-_MARGIN = timedelta(seconds=2)
 _NOW = {
     "applied": "The reply was lost, but the change was applied: {seen}. Do not repeat it.",
     "not applied": "The change was not applied: {seen}. Nothing was changed; it may be sent again.",
@@ -270,7 +269,9 @@ def _touched(question: _Question, after: Any) -> bool | None:
         return bool(now != question.before["updated_at"])
     sent_at = question.client.server_clock.at(question.began)
     try:
-        changed = datetime.fromisoformat(now)
-        return None if sent_at is None else bool(changed >= sent_at - _MARGIN)
+        early = None if sent_at is None else sent_at - datetime.fromisoformat(now)
     except (ValueError, TypeError):
         return None
+    if early is None or PRECISION < early < DOUBT:
+        return None
+    return early <= PRECISION

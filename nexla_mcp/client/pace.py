@@ -7,8 +7,9 @@
 
 Nexla enforces no limits by default (FACTS 1.7), so nothing is asked and nothing is slowed down before the
 first 429, or before somebody reads the limits and the day's is nearly used up. Then the published limit
-per second is kept, less a fifth; a 429 in spite of it halves the pace, a quiet half minute raises it
-again, and ten quiet minutes end it.
+per second is kept, less a fifth; a 429 in spite of it halves the pace, down to a quarter of that limit and no
+further: some 429s have other reasons than our pace. A quiet half minute raises it again, and ten quiet
+minutes end it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from typing import Any
 
 SHARE = 0.8
 NEARLY_USED_UP = 0.9
-SLOWEST = 0.5
+SLOWEST = 1.0
+"""Requests a second that Nexla leaves to a throttled key (FACTS 1.7)."""
 UNTOLD = 5.0
 """Requests a second after a 429 when GET /limits does not say more."""
 RISE_AFTER_S = 30.0
 QUIET_S = 600.0
 LEARN_AGAIN_S = 300.0
+ASK_AGAIN_S = 5.0
 
 
 class Pace:
@@ -37,7 +40,7 @@ class Pace:
         self._next = 0.0
         self._last_429 = 0.0
         self._raised = 0.0
-        self._learnt: float | None = None
+        self._ask_at = 0.0
 
     @property
     def rate(self) -> float | None:
@@ -47,7 +50,7 @@ class Pace:
     @property
     def wants_limits(self) -> bool:
         """True when throttled and the limits are unknown or old."""
-        return self._rate is not None and (self._learnt is None or self._clock() - self._learnt > LEARN_AGAIN_S)
+        return self._rate is not None and self._clock() >= self._ask_at
 
     def wait(self) -> float:
         """Reserve the next moment to send; seconds until then."""
@@ -71,22 +74,23 @@ class Pace:
         if self._rate is None:
             self._rate = self._ceiling
         elif now - self._last_429 > 1.0:
-            self._rate = max(SLOWEST, self._rate / 2)
+            self._rate = max(SLOWEST, self._ceiling / 4, self._rate / 2)
         self._last_429 = self._raised = now
 
     def asked(self) -> None:
-        """The limits were asked for, whatever comes of it."""
-        self._learnt = self._clock()
+        """The limits were asked for; without an answer they are asked for again soon, at the next 429."""
+        self._ask_at = self._clock() + ASK_AGAIN_S
 
     def learn(self, body: Any) -> None:
         """Take what ``GET /limits`` says; without a 429 so far it matters only when a limit is nearly reached."""
-        self._learnt = self._clock()
         limit, used = _second(body)
         if limit is None:
             return
+        self._ask_at = self._clock() + LEARN_AGAIN_S
         self._ceiling = max(SLOWEST, limit * SHARE)
         if self._rate is not None:
-            self._rate = min(self._rate, self._ceiling) if self._rate < UNTOLD else self._ceiling
+            halved = self._rate < UNTOLD
+            self._rate = max(self._ceiling / 4, min(self._rate, self._ceiling)) if halved else self._ceiling
         elif used >= NEARLY_USED_UP:
             self._rate, self._last_429, self._raised = self._ceiling, self._clock(), self._clock()
 

@@ -66,7 +66,7 @@ def read_reply(request: ApiRequest, response: httpx.Response) -> Reply:
     if 300 <= response.status_code < 400:
         raise _not_an_api(request, response, "a redirect, which is not followed")
     body: Any = None
-    text = response.text.strip().removeprefix("\ufeff")
+    text = text_of(response)
     if text:
         try:
             body = decode(text)
@@ -84,6 +84,13 @@ def read_reply(request: ApiRequest, response: httpx.Response) -> Reply:
         total=int(total) if total.isascii() and total.isdigit() and len(total) < 12 else None,
         has_next=('rel="next"' in link or "rel=next" in link) if link else None,
     )
+
+
+def text_of(response: httpx.Response) -> str:
+    """The body as text. JSON is UTF-8; what a server claims beside it is not believed, since a false claim must not fail."""
+    content = response.content
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return content.decode("utf-16" if wide else "utf-8-sig", "replace").strip()
 
 
 def decode(text: str) -> Any:
@@ -114,7 +121,7 @@ def error_for(request: ApiRequest, response: httpx.Response) -> NexlaError:
     """The error that a failed reply stands for."""
     status = response.status_code
     said = server_message(response)
-    html = _is_html(response, response.text)
+    html = _is_html(response, text_of(response))
     if html and (status >= 500 or status in (403, 404, 407)):
         return _not_an_api(request, response)
     kind = _kind(request, status, said)
@@ -166,7 +173,7 @@ def _sentence(text: str) -> str:
 
 def server_message(response: httpx.Response) -> str:
     """What the API said about a failure, at most 500 characters; '' for no body or a web page."""
-    text = response.text.strip()
+    text = text_of(response)
     if not text or _is_html(response, text):
         return ""
     try:
@@ -188,7 +195,7 @@ def retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "").strip()
     if not value:
         try:
-            body = decode(response.text)
+            body = decode(text_of(response))
             return _seconds(body["retry_after"]) if isinstance(body, dict) and "retry_after" in body else None
         except ValueError:
             return None

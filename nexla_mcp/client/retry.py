@@ -26,7 +26,7 @@ ATTEMPTS = 3
 LONGEST_BACKOFF_S = 10.0
 DEADLINE_S = 45.0
 FOR_THE_ANSWER_S = 1.0
-"""Kept from the time of the whole call, so that the error arrives before the call is cut."""
+"""Kept from the time of the whole call (a tenth of a short one), so that the error arrives before the call is cut."""
 FOR_A_LOOK_S = 6.0
 """Kept after a change: its reply may be lost, and then the resource has to be read."""
 _BUSY = frozenset({429, 502, 503, 504})
@@ -42,8 +42,9 @@ class Deadline:
     @classmethod
     def of_this_call(cls, *, keep_s: float = 0.0) -> Deadline:
         """45 s from now, or what is left of the call that this one is part of, less ``keep_s``."""
-        outer = anyio.current_effective_deadline() - FOR_THE_ANSWER_S
-        return cls(min(anyio.current_time() + DEADLINE_S, outer) - keep_s)
+        now = anyio.current_time()
+        left = anyio.current_effective_deadline() - now
+        return cls(now + min(DEADLINE_S, left - min(FOR_THE_ANSWER_S, left / 10)) - keep_s)
 
     def left(self) -> float:
         """Seconds until then; not below zero."""
@@ -63,8 +64,8 @@ async def with_retries(request: ApiRequest, attempt: Callable[[], Awaitable[T]],
         if state.upcoming_sleep < deadline.left():
             return False
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, NexlaError):
-            error.retry_after = max(error.retry_after or 0.0, state.upcoming_sleep)
+        if isinstance(error, NexlaError) and error.retry_after is None:
+            error.retry_after = state.upcoming_sleep
         return True
 
     earlier: NexlaError | None = None

@@ -23,7 +23,7 @@ class Answer(Protocol):
         ...
 
 
-NAMES = ("nexla_debug_flow", "nexla_health_check", "nexla_triage")
+NAMES = ("nexla_debug_flow", "nexla_explain_error", "nexla_health_check", "nexla_triage")
 
 
 async def run_runbook(name: str, facts: Facts, arguments: dict[str, Any]) -> Answer:
@@ -37,6 +37,10 @@ async def run_runbook(name: str, facts: Facts, arguments: dict[str, Any]) -> Ans
         from nexla_mcp.runbooks.debug_flow import debug_flow
 
         return await debug_flow(facts, arguments)
+    if name == "nexla_explain_error":
+        from nexla_mcp.runbooks.explain_error import explain_error
+
+        return await explain_error(facts, arguments)
     if name == "nexla_health_check":
         from nexla_mcp.runbooks.health_check import health_check
 

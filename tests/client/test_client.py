@@ -1,21 +1,16 @@
-"""The shared client against the sandbox over a real socket: sessions, retries, errors, paging."""
+"""The shared client against the sandbox over a real socket: what a caller gets, and which error for which trouble."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import anyio
 import pytest
 
 from nexla_mcp.catalog.catalog import Catalog
-from nexla_mcp.client.auth import FixedToken, ServiceKeyTokens
+from nexla_mcp.client.auth import FixedToken
 from nexla_mcp.client.client import NexlaClient
 from nexla_mcp.client.errors import (
     ApiUnreachableError,
-    AuthenticationError,
     AuthorizationError,
     CredentialError,
     NexlaError,
@@ -26,117 +21,8 @@ from nexla_mcp.client.errors import (
     ValidationError,
 )
 from nexla_mcp.client.permits import PermitLedger
-from nexla_mcp.sandbox import COLLABORATOR_KEY, PAUSED_KEY, SERVICE_KEY
-
-FLOW = 6010
-
-
-@asynccontextmanager
-async def client_for(sandbox: Any, key: str = SERVICE_KEY, ledger: PermitLedger | None = None) -> AsyncIterator[NexlaClient]:
-    async with NexlaClient(sandbox.url, lambda http: ServiceKeyTokens(http, key), ledger or PermitLedger()) as client:
-        yield client
-
-
-def sent(sandbox: Any, path: str) -> list[dict[str, Any]]:
-    return [r for r in sandbox.requests() if r["path"] == path]
-
-
-async def test_many_callers_share_one_sign_in(sandbox: Any, catalog: Catalog) -> None:
-    async with client_for(sandbox) as client, anyio.create_task_group() as group:
-        for _ in range(20):
-            group.start_soon(client.call, catalog.operation("flows_get"), {"flow_id": FLOW})
-    assert len(sent(sandbox, "/token")) == 1
-    assert len(sent(sandbox, f"/flows/{FLOW}")) == 20
-
-
-async def test_the_sign_in_sends_the_key_as_it_is_and_no_body(sandbox: Any, catalog: Catalog) -> None:
-    async with client_for(sandbox) as client:
-        await client.call(catalog.operation("users_get_current"), {})
-    exchange = sent(sandbox, "/token")[0]
-    assert exchange["method"] == "POST"
-    assert exchange["body"] is None
-    assert exchange["headers"]["content-length"] == "0"
-    assert exchange["headers"]["accept"] == "application/vnd.nexla.api.v1+json"
-
-
-async def test_a_session_that_ends_in_the_middle_is_renewed_once_for_all(sandbox: Any, catalog: Catalog) -> None:
-    async with client_for(sandbox) as client:
-        await client.call(catalog.operation("users_get_current"), {})
-        sandbox.fault("GET /flows", status=401, count=8)
-        async with anyio.create_task_group() as group:
-            for _ in range(8):
-                group.start_soon(client.call, catalog.operation("flows_get"), {"flow_id": FLOW})
-    assert len(sent(sandbox, "/token")) == 2
-
-
-async def test_a_401_that_stays_is_an_error_and_not_a_loop(sandbox: Any, catalog: Catalog) -> None:
-    sandbox.fault("GET /flows", status=401)
-    async with client_for(sandbox) as client:
-        with pytest.raises(AuthenticationError):
-            await client.call(catalog.operation("flows_get"), {"flow_id": FLOW})
-    assert len(sent(sandbox, f"/flows/{FLOW}")) == 2
-
-
-async def test_a_paused_key(sandbox: Any, catalog: Catalog) -> None:
-    async with client_for(sandbox, PAUSED_KEY) as client:
-        with pytest.raises(AuthenticationError, match="refused the service key") as error:
-            await client.call(catalog.operation("flows_list"), {})
-    assert error.value.operation == "token"
-
-
-async def test_a_fixed_token_cannot_be_renewed(sandbox: Any, catalog: Catalog) -> None:
-    async with NexlaClient(sandbox.url, lambda _: FixedToken("stale"), PermitLedger()) as client:
-        with pytest.raises(AuthenticationError) as error:
-            await client.call(catalog.operation("flows_list"), {})
-    assert "NEXLA_ACCESS_TOKEN" in error.value.hint
-    assert sent(sandbox, "/token") == []
-
-
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_a_read_is_tried_again_when_the_api_is_busy(sandbox: Any, catalog: Catalog, status: int) -> None:
-    sandbox.fault("GET /flows", status=status, count=2, headers={"Retry-After": "0"})
-    async with client_for(sandbox) as client:
-        reply = await client.call(catalog.operation("flows_get"), {"flow_id": FLOW})
-    assert reply.body["flows"][0]["id"] == FLOW
-    assert len(sent(sandbox, f"/flows/{FLOW}")) == 3
-
-
-async def test_a_read_is_given_up_after_three_tries(sandbox: Any, catalog: Catalog) -> None:
-    sandbox.fault("GET /flows", status=503, headers={"Retry-After": "0"})
-    async with client_for(sandbox) as client:
-        with pytest.raises(ServerError):
-            await client.call(catalog.operation("flows_get"), {"flow_id": FLOW})
-    assert len(sent(sandbox, f"/flows/{FLOW}")) == 3
-
-
-async def test_a_wait_that_the_api_asks_for_is_kept(sandbox: Any, catalog: Catalog) -> None:
-    sandbox.fault("GET /flows", status=429, count=1, headers={"Retry-After": "1"})
-    began = time.monotonic()
-    async with client_for(sandbox) as client:
-        await client.call(catalog.operation("flows_get"), {"flow_id": FLOW})
-    assert time.monotonic() - began >= 1.0
-
-
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-async def test_a_change_that_may_have_arrived_is_never_sent_twice(sandbox: Any, catalog: Catalog, status: int) -> None:
-    operation = catalog.operation("credentials_create")
-    arguments = {"name": "twice", "credentials_type": "s3", "credentials": {"a": "b"}}
-    sandbox.fault("POST /data_credentials", status=status)
-    ledger = PermitLedger()
-    async with client_for(sandbox, ledger=ledger) as client:
-        request = client.request(operation, arguments)
-        with pytest.raises(ServerError):
-            await client.send(request, ledger.issue(request))
-    assert len(sent(sandbox, "/data_credentials")) == 1
-
-
-async def test_a_change_that_is_throttled_is_sent_again(sandbox: Any, catalog: Catalog) -> None:
-    sandbox.fault("PUT /flows", status=429, count=1, headers={"Retry-After": "0"})
-    ledger = PermitLedger()
-    async with client_for(sandbox, ledger=ledger) as client:
-        request = client.request(catalog.operation("flows_pause"), {"flow_id": FLOW})
-        await client.send(request, ledger.issue(request))
-    assert len(sent(sandbox, f"/flows/{FLOW}/pause")) == 2
+from nexla_mcp.sandbox import COLLABORATOR_KEY
+from tests.client.clients import client_for, sent
 
 
 @pytest.mark.parametrize(
@@ -205,16 +91,3 @@ async def test_a_list_is_read_to_its_end(sandbox: Any, catalog: Catalog) -> None
             assert reply.total == 15
     assert len({row["id"] for row in rows}) == 15
     assert [r["query"]["page"] for r in sent(sandbox, "/data_credentials")] == ["1", "2", "3", "4"]
-
-
-async def test_at_most_so_many_requests_at_once(sandbox: Any, catalog: Catalog) -> None:
-    sandbox.fault("GET /flows", delay_s=0.05)
-    async with NexlaClient(
-        sandbox.url, lambda http: ServiceKeyTokens(http, SERVICE_KEY), PermitLedger(), max_concurrency=2
-    ) as client:
-        await client.call(catalog.operation("users_get_current"), {})
-        began = time.monotonic()
-        async with anyio.create_task_group() as group:
-            for _ in range(6):
-                group.start_soon(client.call, catalog.operation("flows_get"), {"flow_id": FLOW})
-        assert time.monotonic() - began >= 0.15
