@@ -6,6 +6,8 @@ answer.structured(), answer.text()
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any, Protocol
 
 from nexla_mcp.runbooks.facts import Facts
@@ -23,7 +25,15 @@ class Answer(Protocol):
         ...
 
 
-NAMES = ("nexla_debug_flow", "nexla_explain_error", "nexla_health_check", "nexla_triage")
+Runbook = Callable[[Facts, dict[str, Any]], Awaitable[Answer]]
+_RUNBOOKS = {
+    "nexla_debug_flow": "debug_flow",
+    "nexla_explain_error": "explain_error",
+    "nexla_health_check": "health_check",
+    "nexla_triage": "triage",
+}
+"""Name of the tool -> module in this folder, whose function of the same name is the runbook."""
+NAMES = tuple(_RUNBOOKS)
 
 
 async def run_runbook(name: str, facts: Facts, arguments: dict[str, Any]) -> Answer:
@@ -33,20 +43,6 @@ async def run_runbook(name: str, facts: Facts, arguments: dict[str, Any]) -> Ans
         KeyError: there is no runbook of that name.
         NexlaError: the arguments name nothing, or the API cannot be asked.
     """
-    if name == "nexla_debug_flow":
-        from nexla_mcp.runbooks.debug_flow import debug_flow
-
-        return await debug_flow(facts, arguments)
-    if name == "nexla_explain_error":
-        from nexla_mcp.runbooks.explain_error import explain_error
-
-        return await explain_error(facts, arguments)
-    if name == "nexla_health_check":
-        from nexla_mcp.runbooks.health_check import health_check
-
-        return await health_check(facts, arguments)
-    if name == "nexla_triage":
-        from nexla_mcp.runbooks.triage import triage
-
-        return await triage(facts, arguments)
-    raise KeyError(name)
+    module = _RUNBOOKS[name]
+    runbook: Runbook = getattr(import_module(f"nexla_mcp.runbooks.{module}"), module)
+    return await runbook(facts, arguments)
