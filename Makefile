@@ -6,7 +6,7 @@ PYTHON ?= python3
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test lint bench clean format generate views
+.PHONY: demo test lint bench chaos clean format generate views
 
 demo: $(RUN_STAMP)  ## Install, and play the main job on the built-in sandbox
 	@$(BIN)/python -m benchmarks.demo
@@ -27,6 +27,9 @@ bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis
 	$(BIN)/python -m benchmarks.tool_budget
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.diagnosis
+
+chaos: $(DEV_STAMP)  ## Thousands of calls under random faults: what was told against what happened; nexla-sdk beside it
+	$(BIN)/python -m benchmarks.chaos
 
 format: $(DEV_STAMP)  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

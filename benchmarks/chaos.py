@@ -11,6 +11,8 @@ load then goes through nexla-sdk as it is.
 from __future__ import annotations
 
 import argparse
+import faulthandler
+import logging
 import os
 import platform
 import subprocess
@@ -28,12 +30,13 @@ import anyio
 import httpx
 from mcp import Client
 
-from benchmarks.chaos_check import Comparison, compare
+from benchmarks.chaos_check import Comparison, State, compare
 from benchmarks.chaos_fronts import McpFront, SdkFront, agree
-from benchmarks.chaos_load import Caller, Reported
+from benchmarks.chaos_load import KINDS, SOURCES, Caller, Reported
 from nexla_mcp.sandbox import SERVICE_KEY
 
 CALLERS = 8
+LONGEST_S = 1_800.0
 API = r"^(GET|PUT|POST|DELETE) /(?!token|limits)"
 NO_CREATE = r"^(GET|PUT|DELETE) /(?!token|limits)"
 LIMITS = {w: {"common": {"limit": 1_000_000, "count": 0}} for w in ("second", "day")}
@@ -90,11 +93,15 @@ class Control:
         self._http.post("/reset", json={}).raise_for_status()
         self._http.post("/faults", json=faults(seed)).raise_for_status()
 
-    def end(self) -> list[dict[str, Any]]:
-        """No more faults; the record."""
+    def end(self) -> tuple[list[dict[str, Any]], State]:
+        """No more faults; the record, and what is there now."""
         self._http.delete("/faults").raise_for_status()
         record: list[dict[str, Any]] = self._http.get("/requests").json()
-        return record
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as api:
+            reply = api.post("/token", headers={"Authorization": f"Basic {SERVICE_KEY}"}).raise_for_status()
+            api.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
+            rows = {kind: api.get(path).raise_for_status().json() for kind, path in {**KINDS, "source": SOURCES}.items()}
+        return record, {kind: {row["id"]: row for row in listed} for kind, listed in rows.items()}
 
 
 @contextmanager
@@ -105,7 +112,7 @@ def sandbox_process() -> Iterator[Control]:
         try:
             yield Control(process.stdout.readline().strip())
         finally:
-            process.terminate()
+            process.kill()  # nothing in it is worth an orderly end, which might wait for a broken connection
 
 
 @asynccontextmanager
@@ -153,7 +160,9 @@ async def through_sdk(url: str, calls: int, seed: int) -> list[Reported]:
     return [report for caller in callers for report in caller.reports]
 
 
-def show(name: str, reports: list[Reported], requests: list[dict[str, Any]], found: Comparison, seconds: float) -> None:
+def show(
+    name: str, reports: list[Reported], requests: list[dict[str, Any]], found: Comparison, seconds: float, *, all_of: bool
+) -> None:
     """One column of the table, as lines."""
     told = Counter(r.told.verdict for r in reports)
     disturbed = sum(bool(r["fault"]) and r["path"] != "/limits" for r in requests)
@@ -163,11 +172,18 @@ def show(name: str, reports: list[Reported], requests: list[dict[str, Any]], fou
     for label, items in (
         ("lost updates", found.lost),
         ("duplicated creates", found.doubled),
+        ("repeated changes", found.repeated),
         ("wrong reports", found.wrong),
         ("hung calls", found.hung),
         ("crashed calls", found.crashed),
     ):
-        print(f"  {label:<20}{len(items):>5}" + (f"   e.g. {items[0][:150]}" if items else ""))
+        print(f"  {label:<20}{len(items):>5}" + (f"   e.g. {_line(items[0])}" if items and not all_of else ""))
+        for item in items if all_of else ():
+            print(f"    {_line(item)}")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:170]
 
 
 def failed_but_made(reports: list[Reported], requests: list[dict[str, Any]]) -> int:
@@ -183,8 +199,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=3200)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--no-sdk", action="store_true")
+    parser.add_argument("--no-sdk", action="store_true", help="leave the comparison out")
+    parser.add_argument("--list", action="store_true", help="print everything that does not fit")
     options = parser.parse_args()
+    faulthandler.dump_traceback_later(LONGEST_S, exit=True)  # a run that hangs says where
+    logging.getLogger("nexla_sdk").setLevel(logging.ERROR)
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, "
         f"seed {options.seed}, {CALLERS} callers"
@@ -194,18 +213,18 @@ def main() -> int:
         began = time.monotonic()
         reports = anyio.run(through_mcp, control.url, options.calls, options.seed)
         took = time.monotonic() - began
-        requests = control.end()
-        ours = compare(reports, requests)
-        show("nexla-mcp", reports, requests, ours, took)
+        requests, state = control.end()
+        ours = compare(reports, requests, state)
+        show("nexla-mcp", reports, requests, ours, took, all_of=options.list)
         if not options.no_sdk:
             control.begin(options.seed)
             began = time.monotonic()
             reports = anyio.run(through_sdk, control.url, options.calls, options.seed)
             took = time.monotonic() - began
-            requests = control.end()
-            show("nexla-sdk 1.0.8", reports, requests, compare(reports, requests), took)
+            requests, state = control.end()
+            show("nexla-sdk 1.0.8", reports, requests, compare(reports, requests, state), took, all_of=options.list)
             print(f"  creates that raised although they were made: {failed_but_made(reports, requests)}")
-    return 1 if ours.lost or ours.doubled or ours.wrong or ours.hung or ours.crashed else 0
+    return 1 if ours.bad else 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 KINDS = {"project": "/projects", "lookup": "/data_maps", "credential": "/data_credentials", "team": "/teams"}
 SOURCES = "/data_sources"
+NO_SUCH_CALL = "no such call"
+"""Told by a front that cannot do an action at all; nothing was asked."""
 NEW: dict[str, dict[str, Any]] = {
     "project": {},
     "lookup": {"data_type": "string", "map_primary_key": "k"},
@@ -121,7 +123,9 @@ class Caller:
             await self._call("tag", "source", self._source, self._mark())
         elif dice < 0.41:
             await self._call("copy", "source", self._source, self._mark())
-        elif dice < 0.45 and self._runbooks:
+        elif dice < 0.44 and (lookup := next((o for o in self._own if o.kind == "lookup"), None)):
+            await self._call("entry", "lookup", lookup.identity, self._mark())
+        elif dice < 0.48 and self._runbooks:
             await self._call(self._dice.choice(RUNBOOKS), "flow", 6010, "")
         else:
             await self._read(self._dice.choice(READS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,6 +31,7 @@ def serve(
     import anyio
 
     from nexla_mcp.catalog.loader import SpecError
+    from nexla_mcp.output.log_filter import install
     from nexla_mcp.server.listing import UnknownToolsetError
     from nexla_mcp.server.runtime import Runtime
     from nexla_mcp.server.transports import AddressError, run_http, run_stdio
@@ -39,6 +41,7 @@ def serve(
     )
     logging.basicConfig(stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines would carry whole URLs
+    install(secret.get_secret_value() for secret in (settings.service_key, settings.access_token, settings.seal_keys) if secret)
 
     async def run() -> None:
         async with Runtime.open(settings, sandbox=sandbox, transport_name="http" if http else "stdio") as runtime:
@@ -58,11 +61,15 @@ def sandbox(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")] = 8765,
     scenario: Annotated[str, typer.Option("--scenario", help="org, healthy, or the number of an incident.")] = "org",
     reply_shape: Annotated[str, typer.Option("--reply-shape", help="published or seed.")] = "published",
+    faults: Annotated[
+        Path | None, typer.Option("--faults", metavar="FILE", help="JSON list of faults to switch on; see docs/faults.md.")
+    ] = None,
 ) -> None:
     """Run the embedded Nexla as an HTTP server on loopback, for trials and tests."""
     from rich.console import Console
 
     from nexla_mcp.sandbox import SERVICE_KEY, SandboxConfig
+    from nexla_mcp.sandbox.faults import load_faults
     from nexla_mcp.sandbox.serve import serve as serve_sandbox
 
     console = Console(stderr=True)
@@ -74,7 +81,9 @@ def sandbox(
         console.print(f"  NEXLA_API_URL={url} NEXLA_SERVICE_KEY={SERVICE_KEY} nexla-mcp serve", soft_wrap=True)
 
     try:
-        serve_sandbox(SandboxConfig(scenario=scenario, reply_shape=reply_shape), port=port, ready=ready)  # type: ignore[arg-type]
+        disturbances = load_faults(faults) if faults else ()
+        config = SandboxConfig(scenario=scenario, reply_shape=reply_shape)  # type: ignore[arg-type]
+        serve_sandbox(config, port=port, ready=ready, faults=disturbances)
     except (ValueError, KeyError, OSError) as error:
         stop(str(error))
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from nexla_mcp.sandbox.api import rooms
 from nexla_mcp.sandbox.api.access import Principal, Sessions, key_owner
 from nexla_mcp.sandbox.api.call import ApiError, Call, Reply
+from nexla_mcp.sandbox.api.published import published
 from nexla_mcp.sandbox.api.router import ROUTES
 from nexla_mcp.sandbox.config import SandboxConfig
 from nexla_mcp.sandbox.control import CONTROL_PREFIX, Control
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from nexla_mcp.sandbox.serve import Port
 
 rooms.load()
+_UNFIT = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
 
 
 class SandboxServer:
@@ -104,6 +107,8 @@ class SandboxServer:
         if found is None:
             return Reply(None, 404)
         route, parameters = found
+        if not self.config.undocumented and not published(request.method, path):
+            return Reply(None, 404)
         try:
             query = _query(request, route.query, strict=not public)
             call = Call(
@@ -116,10 +121,11 @@ class SandboxServer:
                 _json(raw),
                 dict(request.headers),
             )
-            result = route.handler(call, **parameters)
+            with self.store.atomic():  # what fails half-way has changed nothing
+                result = route.handler(call, **parameters)
         except ApiError as error:
             return error.reply
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (*_UNFIT, sqlite3.Error) as error:
             if raw:  # a body of another form than the route reads, such as text where an id belongs
                 return Reply({"message": f"The request body is invalid: {error}"}, 400)
             raise
@@ -165,5 +171,5 @@ def _json(raw: bytes) -> Any:
         return None
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ApiError(400, "The request body is not valid JSON") from None

@@ -43,7 +43,7 @@ class Control:
         (None = it was never carried out)."""
         try:
             body = json.loads(raw) if raw.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):
             body = raw.decode("utf-8", "replace")
         self.requests.append(
             {
@@ -63,7 +63,7 @@ class Control:
     def answer(self, method: str, path: str, raw: bytes) -> Reply:
         try:
             body = json.loads(raw) if raw.strip() else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             return Reply({"message": "the body is not valid JSON"}, 400)
         handler = getattr(self, f"_{method.lower()}_{path.removeprefix(CONTROL_PREFIX).strip('/')}", None)
         if handler is None:

@@ -20,11 +20,16 @@ class Node:
 
 
 def add_node(store: Store, kind: str, resource_id: int, parent: Node | None, node_id: int | None = None) -> Node:
-    new_id = node_id or int(store.one("SELECT MAX(id) FROM nodes") or 7000) + 1
+    new_id = node_id or _last_node(store) + 1
     node = Node(new_id, parent.origin if parent else new_id, parent.id if parent else None, kind, resource_id)
     store.db.execute("INSERT INTO nodes VALUES(?,?,?,?,?)", (node.id, node.origin, node.parent, kind, resource_id))
     store.version += 1
     return node
+
+
+def _last_node(store: Store) -> int:
+    """The highest id ever given: what is removed does not free its id."""
+    return max(int(store.one("SELECT MAX(id) FROM nodes") or 7000), int(store.meta("last node") or 0))
 
 
 def node_by_id(store: Store, node_id: int) -> Node | None:
@@ -90,6 +95,7 @@ def move_children(store: Store, node: Node, parent: Node) -> list[Node]:
 
 
 def remove_nodes(store: Store, nodes: list[Node]) -> None:
+    store.set_meta("last node", str(_last_node(store)))
     store.db.executemany("DELETE FROM nodes WHERE id=?", [(node.id,) for node in nodes])
     store.version += 1
 

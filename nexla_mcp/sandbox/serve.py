@@ -8,6 +8,7 @@ with running_sandbox(SandboxConfig(scenario="7")) as sandbox:
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -48,7 +49,11 @@ class Port:
         self._closed = False
 
     def refuse_for(self, seconds: float) -> None:
-        """Break every connection and refuse new ones for so long; called on the server's loop."""
+        """Break every connection and refuse new ones for so long; called on the server's loop.
+
+        The port stays bound meanwhile: given up even for a moment, another process's connection may be given it, and then
+        nothing would ever listen here again.
+        """
         if self._closed:
             return
         self._closed = True
@@ -57,16 +62,17 @@ class Port:
         self._server.servers.clear()
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
+        kept = _bound(self._host, self._port)
         loop = asyncio.get_running_loop()
-        loop.call_later(seconds, lambda: self._server.server_state.tasks.add(loop.create_task(self._listen_again())))
+        loop.call_later(seconds, lambda: self._server.server_state.tasks.add(loop.create_task(self._listen_again(kept))))
 
-    async def _listen_again(self) -> None:
+    async def _listen_again(self, kept: socket.socket) -> None:
         if self._server.should_exit:
+            kept.close()
             return
         state, lifespan = self._server.server_state, self._server.lifespan.state
-        listener = _listen(self._host, self._port)
         server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._server.config, state, lifespan), sock=listener
+            lambda: Connection(self._server.config, state, lifespan), sock=kept
         )
         self._server.servers.append(server)
         self._closed = False
@@ -165,15 +171,26 @@ def running_sandbox(config: SandboxConfig | None = None) -> Iterator[RunningSand
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    listener = _bound(host, port)
+    listener.listen()
+    return listener
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that has the port and does not listen yet: connections to it are refused."""
     if host not in _LOOPBACK:
         raise ValueError(f"the sandbox listens on loopback only, not on {host!r}")
-    listener = socket.create_server(
-        ("127.0.0.1" if host == "localhost" else host, port),
-        family=socket.AF_INET6 if host == "::1" else socket.AF_INET,
-    )
-    # Accepted sockets inherit it; without it the delayed acknowledgement costs 40 ms a reply.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
+    found = socket.socket(socket.AF_INET6 if host == "::1" else socket.AF_INET)
+    try:
+        if os.name == "posix":
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted sockets inherit it; without it the delayed acknowledgement costs 40 ms a reply.
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        found.bind(("127.0.0.1" if host == "localhost" else host, port))
+    except OSError:
+        found.close()
+        raise
+    return found
 
 
 def _url(listener: socket.socket) -> str:

@@ -110,11 +110,12 @@ class Store:
     def atomic(self) -> Iterator[None]:
         """All changes of the block, or none of them when it raises."""
         self.db.execute("SAVEPOINT atomic")
+        before = self.version
         try:
             yield
         except BaseException:
             self.db.execute("ROLLBACK TO atomic")
-            self.version += 1
+            self.version += self.version != before  # what was planned on the way is void as well
             raise
         finally:
             self.db.execute("RELEASE atomic")
@@ -159,12 +160,14 @@ class Store:
         return self.put(kind, {**self.require(kind, resource_id), **changes})
 
     def remove(self, kind: str, resource_id: int) -> None:
+        """Remove a document; its id is never given again."""
+        self.set_meta(f"last id of {kind}", str(self.next_id(kind) - 1))
         self.db.execute("DELETE FROM resources WHERE kind=? AND id=?", (kind, resource_id))
         self.version += 1
 
     def next_id(self, kind: str) -> int:
         highest = self.one("SELECT MAX(id) FROM resources WHERE kind=?", (kind,))
-        return int(highest or 1000) + 1
+        return max(int(highest or 1000), int(self.meta(f"last id of {kind}") or 0)) + 1
 
 
 def _storable(value: Any) -> Any:

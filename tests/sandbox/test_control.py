@@ -67,3 +67,26 @@ def test_the_connection_can_break_in_the_middle_of_a_reply() -> None:
             http.get("/flows")
         assert http.get("/flows").status_code == 200
         assert sandbox.requests()[-2]["status"] == 0
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"name":' * 50_000, "[" * 3_000 + "]" * 3_000])
+def test_a_body_nested_without_end_is_refused(body: str) -> None:
+    with running_sandbox(SandboxConfig(scenario="healthy")) as sandbox, sandbox.client() as client:
+        assert client.post("/projects", content=body).status_code == 400
+        assert client.post("/__sandbox__/faults", content=body).status_code == 400
+        assert sandbox.requests()[-1]["status"] == 400
+
+
+def test_a_change_that_fails_half_way_changes_nothing(api: Api) -> None:
+    session = api(scenario="healthy")
+    session.post("/data_sets/5101/docs", {"docs": [{"name": "first", "text": "kept"}]})
+    broken = {"docs": [{"name": "second"}, {"name": "third", "created_at": 1, "id": [1]}]}
+    assert session.reply("POST", "/data_sets/5101/docs", broken).status_code == 400
+    assert [doc["name"] for doc in session.get("/data_sets/5101/docs")] == ["first"]
+
+
+def test_the_id_of_what_was_removed_is_never_given_again(api: Api) -> None:
+    session = api(scenario="healthy")
+    first = session.post("/projects", {"name": "first"})["id"]
+    session.delete(f"/projects/{first}")
+    assert session.post("/projects", {"name": "second"})["id"] > first

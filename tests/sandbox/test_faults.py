@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +18,7 @@ import pytest
 from nexla_mcp.sandbox import SandboxConfig, faults
 from nexla_mcp.sandbox.faults import KINDS, Fault, FaultBook, load_faults
 from nexla_mcp.sandbox.serve import RunningSandbox, running_sandbox
+from tests.conftest import SCRIPT
 
 PATH = "/projects"
 NEW = {"name": "made under a fault"}
@@ -172,3 +176,38 @@ def test_a_wrong_fault_is_refused_whole(tmp_path: Path, entry: Any) -> None:
 
 def test_every_kind_is_described() -> None:
     assert all(kind in (faults.__doc__ or "") for kind in KINDS)
+
+
+def test_the_command_switches_on_the_faults_of_a_file(tmp_path: Path) -> None:
+    book = tmp_path / "faults.json"
+    book.write_text('[{"match": "^POST /token", "kind": "error", "status": 503}]', encoding="utf-8")
+    command = [SCRIPT, "sandbox", "--port", "0", "--scenario", "healthy", "--faults", str(book)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"}) as process:
+        assert process.stderr
+        url = next(word for line in process.stderr for word in line.split() if word.startswith("NEXLA_API_URL="))
+        try:
+            assert httpx.post(f"{url.removeprefix('NEXLA_API_URL=')}/token", trust_env=False).status_code == 503
+        finally:
+            process.terminate()
+
+
+def test_the_command_names_what_is_wrong_with_a_file_of_faults(tmp_path: Path) -> None:
+    book = tmp_path / "faults.json"
+    book.write_text('[{"match": "^POST", "kind": "explosion"}]', encoding="utf-8")
+    ended = subprocess.run([SCRIPT, "sandbox", "--faults", str(book)], capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 2
+    assert "kind 'explosion' is unknown" in ended.stderr
+
+
+def test_the_port_is_kept_while_it_refuses(running: RunningSandbox, http: httpx.Client) -> None:
+    """Else another process may be given it, and the sandbox never comes back."""
+    running.fault(f"GET {PATH}$", kind="refused", delay_s=0.3, count=1)
+    with pytest.raises(httpx.TransportError):
+        http.get(PATH)
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", httpx.URL(running.url).port))
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{running.url}{PATH}", trust_env=False)
+    transport = httpx.HTTPTransport(retries=5)
+    with httpx.Client(base_url=running.url, headers=http.headers, transport=transport) as again:
+        assert again.get(PATH).status_code == 200

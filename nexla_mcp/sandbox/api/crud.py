@@ -143,23 +143,13 @@ def register(collection: Collection) -> None:
     if "get" in wanted:
         ROUTES.add("GET", base + "/{id}", _getter(collection), collection.get_query)
     if "create" in wanted:
-        ROUTES.add("POST", base, _whole(_creator(collection)))
+        ROUTES.add("POST", base, _creator(collection))
     if "update" in wanted:
-        ROUTES.add("PUT", base + "/{id}", _whole(_updater(collection)))
+        ROUTES.add("PUT", base + "/{id}", _updater(collection))
     if "delete" in wanted:
         ROUTES.add("DELETE", base + "/{id}", _deleter(collection))
     if "search" in wanted:
         ROUTES.add("POST", base + "/search", _searcher(collection), "page per_page")
-
-
-def _whole(handler: Callable[..., Doc]) -> Callable[..., Doc]:
-    """A change that cannot be shown afterwards, or fails half-way, is not made."""
-
-    def change(call: Call, **parameters: int) -> Doc:
-        with call.world.store.atomic():
-            return handler(call, **parameters)
-
-    return change
 
 
 def _lister(collection: Collection) -> Callable[[Call], Reply]:

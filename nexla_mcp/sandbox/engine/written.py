@@ -77,12 +77,10 @@ class Written:
 
     def flush(self, world: World) -> None:
         """Insert everything and start afresh."""
-        db = world.store.db
-        db.execute("BEGIN")
-        for table, rows in self.tables.items():
-            if rows:
-                db.executemany(_INSERT[table], rows)
-        for data_set_id, (run_id, records) in self.samples.items():
-            keep_sample(world, data_set_id, run_id, records)
-        db.execute("COMMIT")
+        with world.store.atomic():
+            for table, rows in self.tables.items():
+                if rows:
+                    world.store.db.executemany(_INSERT[table], rows)
+            for data_set_id, (run_id, records) in self.samples.items():
+                keep_sample(world, data_set_id, run_id, records)
         self.tables, self.samples = _tables(), {}
