@@ -160,10 +160,11 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def cases(operation: Operation, server: RecordingServer) -> dict[str, dict[str, Any]]:
-    """The arguments an operation is called with: its example, everything, only what is required."""
+    """The arguments an operation is called with: its example, everything, only what is needed."""
     values, instead = {n: value_for(n, p) for n, p in operation.parameters.items()}, EITHER_OR.get(operation.name)
     full = {n: v for n, v in values.items() if n != instead}
-    least = {n: v for n, v in values.items() if n in operation.required or n == instead}
+    needed = {*operation.required, *(operation.at_least_one[:1] if instead is None else (instead,))}
+    least = {n: v for n, v in values.items() if n in needed}
     found = {"example": dict(operation.examples[0]), "full": full} | ({"least": least} if least != full else {})
     if "webhook_url" in operation.parameters:
         own = {"webhook_url": f"{server.origin}/data/5023", "api_key": WEBHOOK_KEY}

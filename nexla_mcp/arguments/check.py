@@ -40,6 +40,7 @@ def check(record: Operation | ToolSpec, arguments: Mapping[str, Any]) -> dict[st
         f"{name}: is required ({_kind(record, name)})" for name in record.required if name not in fitted
     ]
     known = {name: value for name, value in fitted.items() if name in record.parameters}
+    problems += _nothing_given(record, known)
     schema = full_schema(record) | {"required": []}
     errors = sorted(Draft202012Validator(schema).iter_errors(known), key=lambda error: list(map(str, error.absolute_path)))
     problems += [_explain(record, error) for error in errors]
@@ -59,6 +60,13 @@ def _unknown(record: Operation | ToolSpec, arguments: Mapping[str, Any]) -> list
         has = f"did you mean {near[0]}?" if near else f"it takes {', '.join(record.parameters) or 'no arguments'}"
         problems.append(f"{name[:60]}: unknown argument; {has}")
     return problems
+
+
+def _nothing_given(record: Operation | ToolSpec, known: Mapping[str, Any]) -> list[str]:
+    choice = record.at_least_one if isinstance(record, Operation) else ()
+    if not choice or set(choice) & set(known):
+        return []
+    return [f"needs at least one of {', '.join(choice)}: a request without any would be empty"]
 
 
 def _kind(record: Operation | ToolSpec, name: str) -> str:

@@ -209,6 +209,9 @@ class Operation(Record):
     sources: tuple[str, ...] = Field(default=(), description="Where the facts come from: OAS, SDK, GUIDE, GIT-LOG.")
     notes: str = Field(default="", max_length=600, description="Shown by describe, not in the tool list.")
     aliases: tuple[str, ...] = ()
+    needs_one_of: tuple[str, ...] = Field(
+        default=(), description="At least one of these arguments has to be given, where a request without any would do harm."
+    )
     instead: tuple[str, ...] = Field(
         default=(), description="Operations to use where an instance lacks this route; named in the error of a 404 or 405."
     )
@@ -222,6 +225,8 @@ class Operation(Record):
             raise ValueError(f"required names no parameter: {sorted(missing)}")
         if hidden := [name for name in self.required if not self.parameters[name].listed]:
             raise ValueError(f"a required argument must be listed: {hidden}")
+        if unknown := set(self.needs_one_of) - set(self.parameters):
+            raise ValueError(f"needs_one_of names no parameter: {sorted(unknown)}")
         if not in_path <= set(self.required):
             raise ValueError(f"path parameters must be required: {sorted(in_path - set(self.required))}")
         if self.risk.gated and self.preview is None:
@@ -234,6 +239,14 @@ class Operation(Record):
     def reads(self) -> bool:
         """True when the call changes nothing."""
         return self.risk is Risk.READ
+
+    @property
+    def at_least_one(self) -> tuple[str, ...]:
+        """Arguments of which one has to be given: as the spec says, else every field of a PUT, which is empty without."""
+        fields = tuple(name for name, p in self.parameters.items() if p.location == "body")
+        if self.needs_one_of or self.method != "PUT" or set(fields) & set(self.required):
+            return self.needs_one_of
+        return fields
 
     def hints(self) -> Hints:
         """The MCP annotations, derived from risk and method so that they cannot disagree with them."""

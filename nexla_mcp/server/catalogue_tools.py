@@ -135,9 +135,12 @@ async def describe(call: Call, arguments: Mapping[str, Any]) -> Outcome:
         )
         facts |= {"risk": str(record.risk), "call_with": executor, "request": f"{record.method} {record.path}", "undo": undo}
         facts |= {"documented": record.documented, "returns": record.returns.description}
+        facts |= {"needs_one_of": list(record.at_least_one) or None, "instead": list(record.instead) or None}
         lines += [f"Risk: {record.risk}. {_ASKED[record.risk]}", f"Request: {record.method} {record.path}"]
         lines += [f"Returns: {record.returns.description}"] if record.returns.description else []
         lines += [f"Undo: {undo}"] if undo else []
+        lines += [f"Give at least one of: {', '.join(record.at_least_one)}."] if record.at_least_one else []
+        lines += [f"If this instance lacks the route, use: {' or '.join(record.instead)}."] if record.instead else []
         lines += [f"Notes: {record.notes}"] if record.notes else []
         lines += [] if record.documented else [UNDOCUMENTED]
         ready: dict[str, Any] = {"operation": record.name, "arguments": example}

@@ -115,3 +115,21 @@ def _path_or_none(operation: Operation, arguments: dict[str, Any]) -> str | None
         return build_request(operation, check(operation, arguments)).path
     except (ArgumentError, ValidationError):
         return None
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "choice"),
+    [
+        ("projects_replace_flows", {"project_id": 12}, "data_flows, flows"),
+        ("flows_delete_links", {"flow_id": 5059}, "more_fields"),
+        ("sources_update", {"source_id": 3001}, "name, description"),
+    ],
+)
+def test_a_change_that_says_nothing_is_refused(name: str, arguments: dict[str, Any], choice: str) -> None:
+    """An empty list is something to say; leaving every list out is not."""
+    with pytest.raises(ArgumentError, match=f"needs at least one of {choice}"):
+        check(CATALOG.operation(name), arguments)
+
+
+def test_an_empty_list_is_a_choice() -> None:
+    assert check(CATALOG.operation("projects_replace_flows"), {"project_id": 12, "flows": []}) == {"project_id": 12, "flows": []}
