@@ -2,9 +2,9 @@
 
     coerce(operation.parameters, {"flow_id": "5059", "body": '{"a": 1}'})
 
-Hosts send objects and numbers as JSON strings (Claude Code, Claude Desktop, n8n do), and people say
-"source" where the API says data_sources. Nothing is guessed: what does not clearly fit is left for the
-check, which explains it.
+Hosts send objects and numbers as JSON strings (Claude Code, Claude Desktop, n8n do), and people say "source" where
+the API says data_sources, destination_id where it says sink_id. Nothing is guessed: what does not clearly fit is
+left for the check, which explains it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nexla_mcp.catalog.records import ValueSchema
+from nexla_mcp.catalog.records import Parameter, ValueSchema
 
 _PUBLIC_WORDS = {
     "data_source": "source",
@@ -21,8 +21,10 @@ _PUBLIC_WORDS = {
     "dataset": "nexset",
     "data_sink": "destination",
     "sink": "destination",
+    "set": "nexset",
     "data_credential": "credential",
     "data_map": "lookup",
+    "schema": "data_schema",
     "data_flow": "flow",
     "pipeline": "flow",
     "org": "organization",
@@ -33,12 +35,24 @@ _PUBLIC_WORDS = {
 def coerce(parameters: Mapping[str, ValueSchema], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of ``arguments`` in the types of ``parameters``; null means left out."""
     fitted: dict[str, Any] = {}
-    for name, value in arguments.items():
+    for said, value in arguments.items():
+        name = said if said in parameters else _meant(parameters, said, arguments)
         parameter = parameters.get(name)
         if value is None and name in parameters:
             continue
         fitted[name] = value if parameter is None else _fit(parameter, value)
     return fitted
+
+
+def _meant(parameters: Mapping[str, ValueSchema], said: str, given: Mapping[str, Any]) -> str:
+    """The argument that another word for the same id stands for: destination_id for sink_id, id for the only id in the path."""
+    if said == "id":
+        same = [name for name, p in parameters.items() if isinstance(p, Parameter) and p.location == "path"]
+    elif said.endswith("_id"):
+        same = [name for name in parameters if name.endswith("_id") and _public(name[:-3]) == _public(said[:-3])]
+    else:
+        return said
+    return same[0] if len(same) == 1 and same[0] not in given else said
 
 
 def _fit(schema: ValueSchema, value: Any) -> Any:

@@ -133,3 +133,22 @@ def test_a_change_that_says_nothing_is_refused(name: str, arguments: dict[str, A
 
 def test_an_empty_list_is_a_choice() -> None:
     assert check(CATALOG.operation("projects_replace_flows"), {"project_id": 12, "flows": []}) == {"project_id": 12, "flows": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "meant"),
+    [
+        ("destinations_get", "destination_id", "sink_id"),
+        ("destinations_get", "data_sink_id", "sink_id"),
+        ("nexsets_get", "nexset_id", "set_id"),
+        ("nexsets_get", "id", "set_id"),
+        ("lookups_get", "lookup_id", "data_map_id"),
+    ],
+)
+def test_another_word_for_the_same_id_is_understood(name: str, said: str, meant: str) -> None:
+    assert check(CATALOG.operation(name), {said: "5029"}) == {meant: 5029}
+
+
+def test_two_words_for_one_id_are_not_mixed_up() -> None:
+    with pytest.raises(ArgumentError, match="destination_id: unknown argument"):
+        check(CATALOG.operation("destinations_get"), {"sink_id": 1, "destination_id": 2})
