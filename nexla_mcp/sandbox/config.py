@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from nexla_mcp.sandbox.world import World
 
 SERVICE_KEY = "sandbox-service-key"
 """Key of the person who owns most of the seeded org and administers it."""
@@ -26,7 +30,8 @@ class SandboxConfig:
     or "1".."34" (the fixture with that incident; `variant` picks one of its forms). `reply_shape` "seed" answers in the
     other forms that clients meet (run rows with a status, logs as a plain list, probes with {"status": "success"}).
     `now` is where the clock starts; it runs on in real time from there. With `undocumented` False every operation that the
-    published contract lacks answers 404 with an empty body, as on an instance that does not have it.
+    published contract lacks answers 404 with an empty body, as on an instance that does not have it. `seeding` fills the world
+    by itself instead of a scenario; it leaves the world run up to its clock.
     """
 
     scenario: str = "org"
@@ -40,6 +45,7 @@ class SandboxConfig:
     enforce_limits: bool = False
     variant: str = ""
     undocumented: bool = True
+    seeding: Callable[[World], object] | None = None
 
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from nexla_mcp.sandbox.api.call import Reply
@@ -40,7 +41,7 @@ class Control:
 
     def record(self, request: Request, raw: bytes, status: int, *, fault: str = "", handled: int | None = None) -> None:
         """One more line of what was asked: `status` is what the client got (0 = nothing), `handled` what the API made of it
-        (None = it was never carried out)."""
+        (None = it was never carried out). `began` and `ended` are seconds of one steady clock: which requests overlapped."""
         try:
             body = json.loads(raw) if raw.strip() else None
         except (ValueError, RecursionError):
@@ -57,6 +58,8 @@ class Control:
                 "status": status,
                 "handled": handled,
                 "fault": fault,
+                "began": request.scope.get("began"),
+                "ended": time.monotonic(),
             }
         )
 

@@ -1,7 +1,8 @@
 """The systems outside Nexla: which logins they accept, which tables and files they hold, what they refuse.
 
 A document of kind `externals` is one system: {connector, address, revoked[], refusal, tables{name: {column: type}},
-write_denied[], required_fields[], paths[], hide_tables}. A credential reaches it by connector and address.
+write_denied[], required_fields[], paths[], hide_tables, texts{}}. A credential reaches it by connector and address. `texts`
+holds how this system words an error, by kind: path, column, table, denied, field, cast; `{name}` and `{value}` are filled in.
 """
 
 from __future__ import annotations
@@ -56,9 +57,15 @@ def source_fault(store: Store, source: Doc, credential: Doc | None) -> str | Non
     if source["source_type"] in FILE_TYPES and system.get("paths") and config.get("path"):
         path = str(config["path"]).strip("/")
         if not any(path == known.strip("/") or path.startswith(known.strip("/") + "/") for known in system["paths"]):
-            return f"path not found: {config['path']}"
+            return worded(system, "path", f"path not found: {config['path']}", str(config["path"]))
     throttle: str | None = system.get("throttled")
     return throttle
+
+
+def worded(system: Doc, kind: str, usual: str, name: str, value: str = "") -> str:
+    """An error in the words of this system, or as usual."""
+    text = (system.get("texts") or {}).get(kind)
+    return str(text).replace("{name}", name).replace("{value}", value) if text else usual
 
 
 def query_fault(system: Doc, query: str) -> str | None:
@@ -68,11 +75,11 @@ def query_fault(system: Doc, query: str) -> str | None:
     table = match["table"].strip('"').split(".")[-1]
     columns = (system.get("tables") or {}).get(table)
     if columns is None:
-        return f'relation "{table}" does not exist' if system.get("tables") else None
+        return worded(system, "table", f'relation "{table}" does not exist', table) if system.get("tables") else None
     for column in match["columns"].split(","):
         name = column.strip().strip('"').split(" ")[0].split(".")[-1]
         if name != "*" and name.isidentifier() and name not in columns:
-            return f'column "{name}" does not exist'
+            return worded(system, "column", f'column "{name}" does not exist', name)
     return None
 
 
@@ -92,7 +99,7 @@ def missing_target(store: Store, sink: Doc, credential: Doc | None) -> str | Non
     system = external_of(store, credential)
     table = target_name(sink)
     if table and system and table not in (system.get("tables") or {}):
-        return f'relation "{table}" does not exist'
+        return worded(system, "table", f'relation "{table}" does not exist', table)
     return None
 
 

@@ -195,9 +195,14 @@ def _sink_stage(world: World, node: Node, given: tuple[tuple[int, Doc], ...], pa
 
 def _write_error(system: Doc, target: str | None, record: Doc) -> str | None:
     if target in system.get("write_denied", []):
-        return f"permission denied for table {target}"
+        return externals.worded(system, "denied", f"permission denied for table {target}", str(target))
     missing = [name for name in system.get("required_fields", []) if record.get(name) is None]
     if missing:
-        return f'HTTP 422 Unprocessable Entity: {{"detail":"field {missing[0]} is required"}}'
+        usual = f'HTTP 422 Unprocessable Entity: {{"detail":"field {missing[0]} is required"}}'
+        return externals.worded(system, "field", usual, missing[0])
     columns: dict[str, str] = (system.get("tables") or {}).get(target or "", {})
-    return cast_error(record, columns)
+    broken = cast_error(record, columns)
+    if broken is None:
+        return None
+    column = broken.rsplit("(column ", 1)[-1].rstrip(")")
+    return externals.worded(system, "cast", broken, column, str(record.get(column)))

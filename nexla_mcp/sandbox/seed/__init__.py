@@ -16,7 +16,11 @@ def seed_world(config: SandboxConfig, store: Store) -> World:
     from nexla_mcp.sandbox.seed.org import seed_org
     from nexla_mcp.sandbox.seed.scenarios import scenario_of
 
-    if config.scenario == "org":
+    if config.seeding is not None:
+        store.clear()
+        world = World(config, WorldClock(config.now), store)
+        config.seeding(world)
+    elif config.scenario == "org":
         world = World(config, WorldClock(config.now), store)
         seeded = store.meta("scenario") == "org" and config.now is None
         if seeded:
