@@ -11,7 +11,7 @@ from nexla_mcp.runbooks.diagnosis import Evidence, Step
 from nexla_mcp.runbooks.error_texts import Kind, kinds_of
 from nexla_mcp.runbooks.facts import Facts
 from nexla_mcp.runbooks.flow_map import FlowMap, Stage
-from nexla_mcp.runbooks.history import History, Trouble
+from nexla_mcp.runbooks.history import IN_PROGRESS, History, Trouble
 from nexla_mcp.runbooks.quartz import Schedule, ScheduleError
 from nexla_mcp.runbooks.shapes.lenient import moment, run_moment
 from nexla_mcp.runbooks.shapes.messages import Change, LogLine, Notice
@@ -49,6 +49,10 @@ class Case:
     probes: dict[int, Probe] = field(default_factory=dict)
     rejected: dict[tuple[str, int], list[Rejected] | None] = field(default_factory=dict)
     samples: dict[int, list[Sample]] = field(default_factory=dict)
+    all_errors: list[LogLine] | None = None
+    """The ERROR lines since the oldest known run, where the newest runs did not tell when it began."""
+    errors_cut: bool = False
+    """Whether there are more of them than were read."""
     audits: dict[tuple[str, int], list[Change]] = field(default_factory=dict)
     notices: list[Notice] | None = None
     files: list[FileRow] | None = None
@@ -87,13 +91,18 @@ class Case:
 
     @property
     def clock_doubtful(self) -> bool:
-        """Nothing read is near this computer's time, so 'overdue' cannot be judged by it."""
+        """The platform does not tell its time and nothing read is near this computer's, so 'overdue' cannot be judged."""
+        if self.facts.server_now is not None:
+            return False
         newest = self.newest_trace
         return newest is not None and datetime.now(UTC) - newest > OWN_CLOCK_TRUSTED_FOR
 
     @property
     def now(self) -> datetime:
-        """This computer's time, or the newest trace of life when the two are far apart."""
+        """The platform's time; else this computer's, or the newest trace of life when the two are far apart."""
+        server = self.facts.server_now
+        if server is not None:
+            return server
         newest = self.newest_trace
         return newest if newest is not None and self.clock_doubtful else datetime.now(UTC)
 
@@ -128,7 +137,7 @@ class Case:
         return Trouble("errors", stage, (run_id,), records, errors, None, counted=bool(records or errors))
 
     def last_good_run(self, stage: Stage) -> int | None:
-        good = [r.run_id for r in self.history.runs(stage) if not r.failed and r.records > 0]
+        good = [r.run_id for r in self.history.runs(stage) if not self.history.failed(stage, r) and r.records > 0]
         return good[-1] if good else None
 
     def error_lines(self, stage: Stage, since: int | None = None) -> list[LogLine]:
@@ -136,7 +145,8 @@ class Case:
         after = run_moment(since)
         troubled = {s.key for s in self.flow.stages if s.runs is not None and (t := self.history.trouble(s)) and not t.recovered}
         alone = len(troubled) <= 1
-        good = set() if stage.kind == "nexset" else {r.run_id for r in self.history.runs(stage) if not r.failed and r.records > 0}
+        runs = [] if stage.kind == "nexset" else self.history.runs(stage)
+        good = {r.run_id for r in runs if not self.history.failed(stage, r) and r.records > 0}
         found = []
         for line in self.logs or []:
             if line.is_error and good and self.run_of(line) in good:
@@ -207,7 +217,8 @@ class Case:
         newest = self.history.newest
         if newest is None:
             return None
-        listed = [i for i in self.listed_runs if i > newest]
+        settled = self.now - (timedelta(0) if self.clock_doubtful else IN_PROGRESS)
+        listed = [i for i in self.listed_runs if i > newest and ((t := run_moment(i)) is None or t <= settled)]
         if listed:
             return listed[0]
         last, rhythm = run_moment(newest), self.history.rhythm_s or 600.0
@@ -215,7 +226,9 @@ class Case:
         times = [
             line.at
             for line in self.logs or []
-            if line.at and (line.kind, line.resource_id) in (source, (None, None), ("source", None))
+            if line.at
+            and (line.kind, line.resource_id) in (source, (None, None), ("source", None))
+            and (line.is_error or line.at <= settled)
         ]
         times += [
             n.at

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -64,6 +65,12 @@ class Facts:
     def catalog(self) -> Catalog:
         """What can be asked for, and the risk of what may be proposed."""
         return self._catalog
+
+    @property
+    def server_now(self) -> datetime | None:
+        """The platform's own time, from the Date headers of its replies; None when they do not tell."""
+        clock = self._client.server_clock
+        return clock.at(clock.monotonic())
 
     async def fetch(self, operation: str, **arguments: Any) -> Fetched:
         """One read; an error of the API comes back as ``error`` and is noted in ``not_checked``."""

@@ -48,7 +48,7 @@ def _numbers(case: Case, d: Diagnosis, target: Stage | None, kind: str, resource
     status = target.status if target else case.flow.status
     last_ids = case.history.run_ids[-LAST_RUNS:]
     stages = [target] if target and target.runs else [s for s in case.flow.stages if s.runs]
-    failed = {r.run_id for s in stages for r in case.history.runs(s) if r.failed and r.run_id in last_ids}
+    failed = {r.run_id for s in stages for r in case.history.runs(s) if case.history.failed(s, r) and r.run_id in last_ids}
     rate = round(len(failed) / len(last_ids), 4) if last_ids else 0.0
     newest = max((r.run_id for s in stages for r in case.history.runs(s)[-1:]), default=None)
     issues = []

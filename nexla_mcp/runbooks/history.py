@@ -18,11 +18,13 @@ from statistics import median
 from nexla_mcp.runbooks.flow_map import Stage
 from nexla_mcp.runbooks.shapes.lenient import run_moment
 from nexla_mcp.runbooks.shapes.runs import Run
+from nexla_mcp.runbooks.usual_level import by_chance, season, steady_rejects, within
 
 ENOUGH = 3
 _WINDOW = 120
 REMEMBERED = timedelta(days=7)
 IN_PROGRESS = timedelta(minutes=15)
+CLOCKS_AGREE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,20 @@ class History:
     def __init__(self, stages: list[Stage], now: datetime | None = None) -> None:
         self._stages = stages
         self._runs: dict[tuple[str, int], dict[int, Run]] = {s.key: {r.run_id: r for r in s.runs or []} for s in stages}
+        self._found: dict[tuple[str, int], Trouble | None] = {}
         ids = sorted({i for runs in self._runs.values() for i in runs})
         self.run_ids = ids[-_WINDOW:]
         if now is not None and self._still_running(now):
             self.run_ids = self.run_ids[:-1]
+        self.rejects: dict[tuple[str, int], float] = {
+            s.key: share for s in stages if (share := steady_rejects(self.runs(s))) is not None
+        }
+        """The share of records that a stage has always rejected, where it is small: no trouble."""
+
+    def failed(self, stage: Stage, run: Run) -> bool:
+        """A failed run, unless it only rejected the few records that this stage always rejects."""
+        usual = self.rejects.get(stage.key)
+        return run.failed and not (usual is not None and within(run, usual))
 
     def _still_running(self, now: datetime) -> bool:
         """The newest run began moments ago and has not reached every stage: too early to judge."""
@@ -71,7 +83,7 @@ class History:
             return False
         newest, begun = self.run_ids[-1], run_moment(self.run_ids[-1])
         patience = min(IN_PROGRESS, timedelta(seconds=0.4 * (self.rhythm_s or 3600.0)))
-        if begun is None or not timedelta(0) <= now - begun < patience:
+        if begun is None or not -CLOCKS_AGREE <= now - begun < patience:
             return False
         read = [s for s in self._stages if s.runs]
         failed = any(self._runs[s.key][newest].failed for s in read if newest in self._runs[s.key])
@@ -124,11 +136,20 @@ class History:
 
     def baseline(self, stage: Stage, before: int | None = None) -> float | None:
         """Median records of this stage's good runs, ``before`` a run."""
-        good = [r.records for r in self.runs(stage) if not r.failed and r.records > 0 and (before is None or r.run_id < before)]
+        good = [
+            r.records
+            for r in self.runs(stage)
+            if not self.failed(stage, r) and r.records > 0 and (before is None or r.run_id < before)
+        ]
         return float(median(good)) if good else None
 
     def trouble(self, stage: Stage) -> Trouble | None:
         """What is wrong with the newest runs of a stage, else with an earlier block of runs (``recovered``)."""
+        if stage.key not in self._found:
+            self._found[stage.key] = self._trouble(stage)
+        return self._found[stage.key]
+
+    def _trouble(self, stage: Stage) -> Trouble | None:
         if stage.runs is None or not self.run_ids:
             return None
         forms = [self._form(stage, i) for i in self.run_ids]
@@ -175,7 +196,7 @@ class History:
     def _form(self, stage: Stage, run_id: int) -> str:
         run = self._runs[stage.key].get(run_id)
         fed = self._fed(stage, run_id)
-        if run is not None and run.failed:
+        if run is not None and self.failed(stage, run):
             return "errors"
         if run is None or run.records == 0:
             if fed and run is None and not self._aligned(stage):
@@ -201,17 +222,18 @@ class History:
     def _volume(self, stage: Stage, run_id: int, records: int, fed: int | None) -> str:
         before = [i for i in self.run_ids if i < run_id]
         own = self._runs[stage.key]
-        good = [own[i].records for i in before if i in own and not own[i].failed and own[i].records > 0]
+        good = [own[i].records for i in before if i in own and not self.failed(stage, own[i]) and own[i].records > 0]
         if stage.parent is None:
             if len(good) >= ENOUGH and records < 0.5 * median(good) and records < 0.7 * min(_usual(good)):
-                return "drop"
+                usual = by_chance(good, records) or season(self.runs(stage), run_id, records)
+                return "ok" if usual else "drop"
             if len(good) >= ENOUGH and records >= 1.8 * median(good) and records > 1.4 * max(good):
                 return "surge"
             return "ok"
         pairs = [
             (own[i].records, f)
             for i in before
-            if i in own and not own[i].failed and own[i].records > 0 and (f := self._fed(stage, i))
+            if i in own and not self.failed(stage, own[i]) and own[i].records > 0 and (f := self._fed(stage, i))
         ]
         if not fed or len(pairs) < ENOUGH:
             return "ok"

@@ -30,11 +30,7 @@ def weigh(case: Case) -> Diagnosis:
     found = _distinct([h for detector in DETECTORS for h in detector(case)])
     if all(h.about_request for h in found):
         found += unnamed(case)
-    explained = [
-        h
-        for h in found
-        if any(o is not h and h.cause in o.explains and o.score >= _SUPPORTED and o.score >= h.score - 20 for o in found)
-    ]
+    explained = [h for h in found if any(_explains(o, h) for o in found)]
     standing = [h for h in found if h not in explained]
     root = _root(case, standing)
     others = sorted(
@@ -52,6 +48,13 @@ def weigh(case: Case) -> Diagnosis:
     diagnosis = _compose(case, root, others, found)
     injected_text.remark(case, diagnosis)
     return diagnosis
+
+
+def _explains(other: Hypothesis, h: Hypothesis) -> bool:
+    """Whether one makes another its consequence; of two that explain each other, the better supported one stands."""
+    if other is h or h.cause not in other.explains or other.score < max(_SUPPORTED, h.score - 20):
+        return False
+    return not (other.cause in h.explains and h.score > other.score)
 
 
 def _distinct(found: list[Hypothesis]) -> list[Hypothesis]:

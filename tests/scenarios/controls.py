@@ -122,7 +122,7 @@ def _back_again(p: Plot) -> None:
 
 @_control(
     "a side branch that was put on hold on the day it was made",
-    Expected(("healthy", "degraded", "stopped"), (None, "paused"), (("destination", 641_301),), undated=True, spares=frozenset({A.sink})),
+    Expected(("healthy", "degraded", "stopped"), (None, "paused"), (("destination", 641_301),), dated=False, spares=frozenset({A.sink})),
 )
 def _side_branch(p: Plot) -> None:
     spec = p.flow(A, "orders-to-redshift", "orders", "s3", "redshift")

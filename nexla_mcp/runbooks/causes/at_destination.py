@@ -13,7 +13,7 @@ from nexla_mcp.runbooks.history import Trouble
 def errors(case: Case) -> list[Hypothesis]:
     """Each destination whose newest run has errors; else one that had errors earlier."""
     sinks = [(s, case.trouble_at(s)) for s in case.flow.of("destination")]
-    found = [explain(case, s, t) for s, t in sinks if t and t.form == "errors" and not t.recovered and not s.paused]
+    found = [explain(case, s, t) for s, t in sinks if t and t.form == "errors" and not t.recovered]
     flat = [h for hypotheses in found for h in hypotheses]
     if flat or case.troubles_open():
         return flat

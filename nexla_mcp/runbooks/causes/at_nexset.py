@@ -11,7 +11,8 @@ from nexla_mcp.runbooks.diagnosis import Evidence, Hypothesis, Step
 from nexla_mcp.runbooks.error_texts import Kind, kinds_of
 from nexla_mcp.runbooks.flow_map import Stage
 from nexla_mcp.runbooks.history import Trouble
-from nexla_mcp.runbooks.shapes.lenient import iso, pick, quote, whole
+from nexla_mcp.runbooks.shapes.lenient import iso, pick, quote, run_moment, whole
+from nexla_mcp.runbooks.shapes.messages import Change
 
 
 def errors(case: Case) -> list[Hypothesis]:
@@ -134,13 +135,24 @@ def _errors(case: Case, trouble: Trouble) -> Hypothesis:
         return _lookup(case, stage, trouble, evidence, part, look)
     if whole_run:
         target = ("transform", stage.transform_id) if stage.transform_id is not None else ("nexset", stage.id)
+        edit = _edited(case, stage, trouble)
+        by = f" {quote(edit.who, 80)} changed the code at {iso(edit.at)}, just before." if edit else ""
+        told = [
+            Evidence(
+                "code_containers_get_audit_log",
+                "transform",
+                target[1],
+                f"changed by {quote(edit.who, 80)} at {iso(edit.at)}: {', '.join(sorted(edit.fields))[:80]}",
+            )
+        ] if edit else []
         return cause(
             "transform_error",
             target[0],
             target[1] or stage.id,
-            84 if texts else 60,
+            88 if edit else 84 if texts else 60,
             f"The transform of {stage.label} fails for every record since {at(trouble.first)}: its code or configuration "
-            f"raises, whatever the values. {clean + '.' if clean else ''}".strip(),
+            f"raises, whatever the values.{by} {clean + '.' if clean else ''}".strip(),
+            told,
         )
     score = 88 if reasons and (field or Kind.NULL_VALUE in kinds) else 76 if texts else 52
     why = f"{part} fail in the transform of {stage.label} because of their values"
@@ -148,6 +160,14 @@ def _errors(case: Case, trouble: Trouble) -> Hypothesis:
     why += f" ({', '.join(quote(v, 30) for v in reasons[0].values[:2])})" if reasons and field and reasons[0].values else ""
     why += f". The rest passes, so neither the source nor the code as a whole is broken{'; ' + clean if clean else ''}."
     return cause("record_errors", "nexset", stage.id, score, why)
+
+
+def _edited(case: Case, stage: Stage, trouble: Trouble) -> Change | None:
+    """The last change of the transform's code between its last good run and the first bad one."""
+    good, start = run_moment(case.last_good_run(stage)), run_moment(trouble.first)
+    changes = case.audits.get(("transform", stage.transform_id or 0)) or []
+    near = [c for c in changes if c.at and start and (good is None or good <= c.at) and c.at <= start and c.event != "create"]
+    return near[-1] if near else None
 
 
 def _lookup(case: Case, stage: Stage, trouble: Trouble, evidence: list[Evidence], part: str, look: list[Step]) -> Hypothesis:

@@ -21,6 +21,9 @@ _NAMED = re.compile(
     re.I,
 )
 
+_NEARLY_ALL = 0.5
+"""Where most records pass, they still have the field: some values are odd, the shape is not."""
+
 
 def changed_values(case: Case, stage: Stage, trouble: Trouble) -> list[Hypothesis]:
     """For a type mismatch at a destination: good runs before, and other values or types since."""
@@ -63,6 +66,7 @@ def lost_field(case: Case) -> list[Hypothesis]:
             or trouble.recovered
             or trouble.form != "errors"
             or case.last_good_run(stage) is None
+            or (trouble.counted and trouble.share < _NEARLY_ALL)
         ):
             continue
         name = _absent_field(case, stage)
@@ -111,7 +115,8 @@ def _absent_field(case: Case, stage: Stage) -> str | None:
 def _changed_before(case: Case, stage: Stage, trouble: Trouble) -> bool:
     """Whether somebody changed the nexset between its last good and its first bad run."""
     start, good = run_moment(trouble.first), run_moment(case.last_good_run(stage))
-    times = [c.at for c in case.changes(stage)] + [moment(stage.value("updated_at"))]
+    code = case.audits.get(("transform", stage.transform_id or 0)) or []
+    times = [c.at for c in [*case.changes(stage), *code]] + [moment(stage.value("updated_at"))]
     return any(t and start and good and good <= t <= start for t in times)
 
 

@@ -206,7 +206,7 @@ def unexplained(case: Case) -> list[Hypothesis]:
             )
         )
     health = case.health
-    if health and health.colour in ("RED", "YELLOW") and not _outdated(case, health):
+    if health and health.colour in ("RED", "YELLOW") and not _outdated(case, health) and not _usual(case, health):
         named = next((a for a in health.affected if a.kind), None)
         kind = named.kind if named and named.kind in ("source", "nexset", "destination") else "flow"
         found.append(
@@ -236,6 +236,7 @@ def unexplained(case: Case) -> list[Hypothesis]:
         for line in case.logs or []
         if line.is_error and (r := case.run_of(line)) is not None and case.history.newest is not None and r >= case.history.newest
     ]
+    lines = [line for line in lines if (line.kind, line.resource_id) not in case.history.rejects]
     if lines and not case.troubles_open():
         line = lines[-1]
         found.append(
@@ -267,6 +268,12 @@ def _outdated(case: Case, health: Health) -> bool:
     runs = [a.run_id for a in health.affected if a.run_id]
     newest = case.history.newest
     return bool(runs) and newest is not None and max(runs) < newest
+
+
+def _usual(case: Case, health: Health) -> bool:
+    """The colour stems from the few records that a stage has always rejected."""
+    named = {(a.kind, a.resource_id) for a in health.affected}
+    return bool(named) and named <= set(case.history.rejects)
 
 
 def _empty(event: str, text: str) -> bool:

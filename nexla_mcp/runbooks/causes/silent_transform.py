@@ -35,6 +35,8 @@ def passes_through(case: Case) -> list[Hypothesis]:
         lines = [
             line for line in case.error_lines(stage) if newest is None or (case.run_of(line) or newest.run_id) >= newest.run_id
         ]
+        if stage.key in case.history.rejects:  # those lines belong to the few records that are counted as rejected
+            lines = [line for line in lines if Kind.ARITY in kinds_of(line.text)]
         same = unchanged(case, stage)
         schema = _schema_says(stage)
         told = [
@@ -55,7 +57,7 @@ def passes_through(case: Case) -> list[Hypothesis]:
 
 def _hypothesis(case: Case, stage: Stage, score: int, lines: list[Any], same: bool | None, schema: str) -> Hypothesis:
     kind, resource_id = ("transform", stage.transform_id) if stage.transform_id is not None else ("nexset", stage.id)
-    first = min((r for line in lines if (r := case.run_of(line))), default=None)
+    first = _began(case, stage, lines)
     arity = any(Kind.ARITY in kinds_of(line.text) for line in lines)
     evidence = (
         [
@@ -125,9 +127,27 @@ def _hypothesis(case: Case, stage: Stage, score: int, lines: list[Any], same: bo
     )
 
 
+def _began(case: Case, stage: Stage, lines: list[Any]) -> int | None:
+    """The run that raised first and has raised ever since, as far back as lines were read."""
+    raising = {r for line in lines if (r := case.run_of(line))}
+    earlier = {
+        r for line in case.all_errors or [] if (line.kind, line.resource_id) == stage.key and (r := case.run_of(line)) is not None
+    }
+    if not raising:
+        return None
+    first = min(raising)
+    for run_id in reversed([i for i in case.history.run_ids if i < first]):
+        if run_id not in earlier:
+            break
+        first = run_id
+    return first
+
+
 def _before_the_logs(case: Case, first: int | None) -> tuple[str, ...]:
     """The logs are read for the newest runs only: where all of them raise, it may have begun earlier."""
-    oldest = min((r for line in case.logs or [] if (r := case.run_of(line))), default=None)
+    oldest = min((r for line in [*(case.logs or []), *(case.all_errors or [])] if (r := case.run_of(line))), default=None)
+    if case.all_errors is not None and not case.errors_cut:
+        return ()
     if first is None or oldest is None or first > oldest or case.history.run_ids[:1] == [first]:
         return ()
     return (f"logs of the runs before {at(first)}: it may have begun earlier",)

@@ -15,6 +15,7 @@ from nexla_mcp.runbooks.gathering.reads import (
     ask_detail,
     ask_files,
     ask_logs,
+    ask_notices,
     ask_org,
     ask_probe,
     ask_rejected,
@@ -27,8 +28,6 @@ from nexla_mcp.runbooks.gathering.upstream_reads import ask_upstream_runs
 from nexla_mcp.runbooks.quartz import Schedule, ScheduleError
 from nexla_mcp.runbooks.shapes.lenient import iso, moment, one_of, pick, run_moment
 from nexla_mcp.runbooks.shapes.messages import logs_of
-
-COMFORTABLE = 13
 
 
 async def confirm(case: Case, ask: Round) -> None:
@@ -45,8 +44,10 @@ async def confirm(case: Case, ask: Round) -> None:
     _seen_late(case, ask)
     texts = [line.text for line in case.logs or []] + [f"{n.event} {n.text}" for n in case.notices or []]
     told = any(line.is_error for line in case.logs or []) or any(Kind.NO_DATA in kinds_of(text) for text in texts)
-    if case.silent and case.org is None and not told and case.spent < COMFORTABLE:
+    if case.silent and not case.upstream and not told:
         ask_org(case, ask)
+        if case.notices is None and case.source is not None and not has_schedule(case):
+            ask_notices(case, ask, case.source)
     await ask.run()
     await _late_silence(case, silent_before)
     await read_listings(case)
@@ -92,6 +93,8 @@ def _logs_again(case: Case, ask: Round) -> None:
     """Errors were counted but no line explains them: ask by resource and run, in the other time unit (QUIRKS 17)."""
     trouble = next((t for t in case.troubles() if not t.recovered and t.form in ("errors", "starved", "zero")), None)
     if trouble is None or case.error_lines(trouble.stage) or (trouble.form != "errors" and case.logs):
+        return
+    if trouble.stage.paused and trouble.form != "errors":
         return
     start = run_moment(trouble.first)
     if start is None:
@@ -151,22 +154,41 @@ def _rejected_where_told(case: Case, ask: Round) -> None:
 
 def _silent_transform(case: Case, ask: Round) -> None:
     """Clean counts but ERROR lines of a nexset: compare what goes in with what comes out."""
-    blind = case.logs is None
+    blind = case.logs is None and not case.troubles_open()
     for stage in case.flow.of("nexset"):
         trouble = case.trouble_at(stage)
+        counted = set(trouble.run_ids) if trouble else set()
+        lines = [line for line in case.error_lines(stage) if case.run_of(line) not in counted]
         clean = (trouble is None or trouble.recovered) and stage.runs is not None
         derived = stage.parent is not None and stage.parent.kind == "nexset"
         if (
             derived
             and clean
             and not stage.paused
-            and (case.error_lines(stage) or (blind and not case.silent and stage.transform_id))
+            and (lines or (blind and not case.silent and stage.transform_id))
         ):
             ask_samples(case, ask, stage)
             if stage.parent:
                 ask_samples(case, ask, stage.parent)
             if not stage.detail and (stage.transform_id is None or blind):
                 ask_detail(case, ask, stage)
+            _errors_since_ever(case, ask)
+
+
+def _errors_since_ever(case: Case, ask: Round) -> None:
+    """Only the newest runs' logs were read: when did the errors begin?"""
+    oldest = run_moment(case.history.run_ids[0]) if case.history.known else None
+    if oldest is None or case.flow.flow_id is None or not case.logs:
+        return
+
+    def keep(fetched: Fetched) -> None:
+        if fetched.ok:
+            case.all_errors = logs_of(fetched.body)
+            case.errors_cut = bool(fetched.has_next) or (fetched.total or 0) > len(case.all_errors)
+
+    window = {"from": iso(oldest - timedelta(minutes=10)), "to": iso(case.now + timedelta(hours=1))}
+    arguments = {"flow_id": case.flow.flow_id, "severity": "ERROR", "page": 1, "per_page": 200, **window}
+    ask.ask("flows_get_flow_logs", keep, **arguments)
 
 
 def _changed_values(case: Case, ask: Round) -> None:
@@ -236,6 +258,12 @@ def _at_the_source(case: Case, ask: Round) -> None:
             credential_id=source.credential_id,
             more_fields=body,
         )
+
+
+def has_schedule(case: Case) -> bool:
+    """Whether the source starts by itself: it carries a cron."""
+    config = case.source.detail.get("source_config") if case.source else None
+    return isinstance(config, dict) and bool(config.get("start.cron"))
 
 
 def schedule_is_odd(case: Case) -> bool:

@@ -115,6 +115,18 @@ def ask_audit(case: Case, ask: Round, stage: Stage) -> None:
     ask.ask(operation, keep, **{argument: stage.id})
 
 
+def ask_code_changes(case: Case, ask: Round, stage: Stage) -> None:
+    """Who changed the code of a nexset: the transform's own audit log is that of its code container (FACTS 15)."""
+    transform = stage.transform_id
+
+    def keep(fetched: Fetched) -> None:
+        if fetched.ok and transform is not None:
+            case.audits["transform", transform] = changes_of(fetched.body)
+
+    if transform is not None:
+        ask.ask("code_containers_get_audit_log", keep, code_container_id=transform)
+
+
 def ask_notices(case: Case, ask: Round, stage: Stage) -> None:
     def keep(fetched: Fetched) -> None:
         if fetched.ok:

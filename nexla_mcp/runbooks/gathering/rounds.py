@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 
 from nexla_mcp.runbooks.case import Case
 from nexla_mcp.runbooks.flow_map import Stage
-from nexla_mcp.runbooks.gathering.confirm import confirm, schedule_is_odd
+from nexla_mcp.runbooks.gathering.confirm import confirm, has_schedule, schedule_is_odd
 from nexla_mcp.runbooks.gathering.reads import (
     Round,
     ask_audit,
+    ask_code_changes,
     ask_detail,
     ask_files,
     ask_logs,
@@ -55,7 +56,7 @@ async def _runs_and_source(case: Case) -> None:
         for stage, page in pages:
             more.ask("metrics_get_resource_metrics_by_run", keep_runs(stage, []), **run_arguments(stage) | {"page": page})
         await more.run()
-    case.history = History(case.flow.stages, now=datetime.now(UTC))
+    case.history = History(case.flow.stages, now=case.facts.server_now or datetime.now(UTC))
 
 
 def _stages_to_read(case: Case) -> list[Stage]:
@@ -108,7 +109,6 @@ def choose(case: Case, ask: Round, *, probe_all: bool = False) -> None:
             lambda f: setattr(case, "health", health_of(f.body) if f.ok else None),
             flow_id=case.flow.flow_id,
         )
-        ask_triggers(case, ask)
         if source:
             ask_probe(case, ask, source)
             if case.clock_doubtful:
@@ -128,11 +128,13 @@ def _around(case: Case, ask: Round, trouble: Trouble) -> None:
         return
     if trouble.form == "errors":
         ask_rejected(case, ask, stage)
+    if stage.kind == "destination":
+        ask_probe(case, ask, stage)
     if stage.paused:
         return
     ask_detail(case, ask, stage)
-    if stage.kind == "destination":
-        ask_probe(case, ask, stage)
+    if stage.kind == "nexset" and trouble.form == "errors" and trouble.share > 0.5:
+        ask_code_changes(case, ask, stage)
     if trouble.form in ("drop", "surge") or (stage.kind == "nexset" and trouble.form == "errors"):
         ask_audit(case, ask, stage)
     if trouble.form == "starved":
@@ -155,10 +157,14 @@ def _around_blind(case: Case, ask: Round) -> None:
 
 
 def _around_silence(case: Case, ask: Round) -> None:
-    ask_triggers(case, ask)
+    """A source with a schedule of its own is not started by another flow; one without is, or has lost it."""
+    scheduled = has_schedule(case)
+    if not scheduled:
+        ask_triggers(case, ask)
     if case.source is None:
         return
     ask_probe(case, ask, case.source)
     ask_audit(case, ask, case.source)
-    ask_notices(case, ask, case.source)
+    if scheduled:
+        ask_notices(case, ask, case.source)
     ask_files(case, ask, case.source, counts=True)
