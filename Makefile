@@ -6,7 +6,7 @@ PYTHON ?= python3
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test lint bench chaos clean format generate views
+.PHONY: demo test lint bench chaos scenarios clean format generate views
 
 demo: $(RUN_STAMP)  ## Install, and play the main job on the built-in sandbox
 	@$(BIN)/python -m benchmarks.demo
@@ -30,6 +30,9 @@ bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis
 
 chaos: $(DEV_STAMP)  ## Thousands of calls under random faults: what was told against what happened; nexla-sdk beside it
 	$(BIN)/python -m benchmarks.chaos
+
+scenarios: $(DEV_STAMP)  ## Known and unseen incidents and healthy flows: judged, requests counted, timed; 1 below target
+	$(BIN)/python -m benchmarks.scenarios
 
 format: $(DEV_STAMP)  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

@@ -83,7 +83,7 @@ def unseen(group: str, variant: Variant, shape: str, latency: float) -> Row:
 
 def _row(group: str, name: str, shape: str, expected: Expected, asked: Asked, first_bad: int | None) -> Row:
     answer = asked.answer
-    wrong = judge(expected, answer, asked.text, CATALOG, first_bad)
+    wrong = judge(expected, asked, CATALOG, first_bad)
     return Row(group, name, shape, answer["verdict"], (answer["root_cause"] or {}).get("cause", "-"), asked, wrong)
 
 
@@ -110,7 +110,15 @@ def lines_of(rows: list[Row], markdown: bool) -> Iterator[str]:
         yield "|---|---|---|---|---|---|---|---|"
         for r in rows:
             right = "yes" if not r.wrong else "no: " + "; ".join(r.wrong)
-            cells = (f"{r.group}: {r.name}".replace("|", "/"), r.shape, r.verdict, r.cause, right, r.asked.requests, r.asked.depth)
+            cells = (
+                f"{r.group}: {r.name}".replace("|", "/"),
+                r.shape,
+                r.verdict,
+                r.cause,
+                right,
+                r.asked.requests,
+                r.asked.depth,
+            )
             yield f"| {' | '.join(map(str, cells))} | {_late(r.asked.seconds)} |"
         return
     yield f"{'':8}{'scenario':<68}{'shape':<10}{'verdict':<9} {'cause':<29}{'requests':>8}{'depth':>6}{'seconds':>8}"

@@ -16,6 +16,7 @@ from nexla_mcp.runbooks.quartz import Schedule, ScheduleError
 from nexla_mcp.runbooks.shapes.lenient import moment, run_moment
 from nexla_mcp.runbooks.shapes.messages import Change, LogLine, Notice
 from nexla_mcp.runbooks.shapes.records import Reason, Rejected, Sample, grouped
+from nexla_mcp.runbooks.shapes.runs import Run
 from nexla_mcp.runbooks.shapes.states import FileRow, Health, Probe
 from nexla_mcp.runbooks.symptom import Leads
 
@@ -49,6 +50,8 @@ class Case:
     probes: dict[int, Probe] = field(default_factory=dict)
     rejected: dict[tuple[str, int], list[Rejected] | None] = field(default_factory=dict)
     samples: dict[int, list[Sample]] = field(default_factory=dict)
+    longer: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
+    """More runs than the newest hundred, where a drop may be the season of a week."""
     all_errors: list[LogLine] | None = None
     """The ERROR lines since the oldest known run, where the newest runs did not tell when it began."""
     errors_cut: bool = False

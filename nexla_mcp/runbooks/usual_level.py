@@ -1,7 +1,7 @@
 """What is usual for a flow although a single look at it would alarm: a season, a few rejected records in every run.
 
-    season(runs, run_id, 2200)       # True: as low on the same hours of earlier days or weeks, and higher between
-    steady_rejects(runs)             # 0.004: the share that has been rejected in every run, or None
+season(runs, run_id, 2200)       # True: as low on the same hours of earlier days or weeks, and higher between
+steady_rejects(runs)             # 0.004: the share that has been rejected in every run, or None
 """
 
 from __future__ import annotations
@@ -40,10 +40,7 @@ def season(runs: Sequence[Run], run_id: int, records: int) -> bool:
         if len(alike) < 2 or records < _AS_LOW * median(r.records for r in alike):
             continue
         moments = [run_id, *(r.run_id for r in alike)]
-        came_back = [
-            any(a < r.run_id < b and r.records >= _HIGH_AGAIN * usual for r in earlier)
-            for b, a in pairwise(moments)
-        ]
+        came_back = [any(a < r.run_id < b and r.records >= _HIGH_AGAIN * usual for r in earlier) for b, a in pairwise(moments)]
         if all(came_back):
             return True
     return False

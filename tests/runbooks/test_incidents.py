@@ -9,6 +9,8 @@ import pytest
 
 from tests.runbooks.investigation import FLOW, R, investigate
 
+MOST_REQUESTS = 12
+
 
 @dataclass(frozen=True)
 class Incident:
@@ -26,7 +28,6 @@ class Incident:
     never: tuple[str, ...] = ()
     flow_id: int | None = 5059
     variant: str = ""
-    most_requests: int = 14
 
     def __str__(self) -> str:
         return f"{self.number}{self.variant}-{self.ask.get('symptom', '')[:24]}"
@@ -66,7 +67,6 @@ INCIDENTS = [
             resource_type="credential",
             resource_id=5001,
         ),
-        most_requests=16,
     ),
     Incident(
         "3",
@@ -252,7 +252,6 @@ INCIDENTS = [
         (("org", 42),),
         None,
         ask=said("docs recommendation fails: not enabled for the organisation"),
-        most_requests=15,
     ),
     Incident(
         "31",
@@ -308,7 +307,7 @@ def test_incident_is_explained(incident: Incident, shape: str) -> None:
     whole = answer["summary"] + str(answer["not_checked"]) + str(answer["evidence"])
     assert [words for words in incident.says if words not in whole] == []
     assert [words for words in incident.never if words in found.text] == []
-    assert found.requests <= incident.most_requests
+    assert found.requests <= MOST_REQUESTS
 
 
 @pytest.mark.parametrize("scenario", ["healthy", "1", "17", "22", "32"])

@@ -1,7 +1,7 @@
 """Asking about a scene: the tool through a real MCP client, the API over a real socket.
 
-    asked = await ask(sandbox, {"flow_id": 5059})
-    asked.answer, asked.requests, asked.depth, asked.seconds, asked.writes
+asked = await ask(sandbox, {"flow_id": 5059})
+asked.answer, asked.requests, asked.depth, asked.seconds, asked.writes, asked.replies
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
+import httpx
 import mcp_types as types
 
 from nexla_mcp.catalog.catalog import Catalog
 from nexla_mcp.catalog.records import Operation, Risk
+from nexla_mcp.sandbox import SERVICE_KEY
 from nexla_mcp.sandbox.serve import RunningSandbox
 from tests.in_process import CATALOG, client_of
 
@@ -29,6 +32,8 @@ class Asked:
     depth: int
     seconds: float
     writes: tuple[str, ...]
+    replies: str
+    """All that the API said, asked once more afterwards: what a quote must be found in."""
 
 
 async def ask(sandbox: RunningSandbox, arguments: dict[str, Any], tool: str = "nexla_debug_flow") -> Asked:
@@ -43,7 +48,28 @@ async def ask(sandbox: RunningSandbox, arguments: dict[str, Any], tool: str = "n
     if result.is_error or result.structured_content is None:
         raise AssertionError(f"{tool} refused to answer: {text[:300]}")
     sent = [r for r in sandbox.requests() if r["path"] != "/token"]
-    return Asked(result.structured_content, text, len(sent), depth_of(sent), seconds, writes_in(sent))
+    return Asked(
+        result.structured_content, text, len(sent), depth_of(sent), seconds, writes_in(sent), await replies_to(sandbox, sent)
+    )
+
+
+async def replies_to(sandbox: RunningSandbox, sent: Sequence[dict[str, Any]]) -> str:
+    """What the same requests are answered, as one text."""
+    async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as http:
+        session = await http.post("/token", headers={"Authorization": f"Basic {SERVICE_KEY}"})
+        if session.status_code != 200:
+            return ""
+        http.headers["Authorization"] = f"Bearer {session.json()['access_token']}"
+        found: list[str] = []
+
+        async def one(entry: dict[str, Any]) -> None:
+            reply = await http.request(entry["method"], entry["path"], params=entry["query"], json=entry["body"])
+            found.append(reply.text)
+
+        async with anyio.create_task_group() as group:
+            for entry in sent:
+                group.start_soon(one, entry)
+    return "\n".join(found)
 
 
 def depth_of(sent: Sequence[dict[str, Any]]) -> int:
@@ -61,7 +87,9 @@ def writes_in(sent: Sequence[dict[str, Any]], catalog: Catalog = CATALOG) -> tup
 
 
 def _reads(entry: dict[str, Any], catalog: Catalog) -> bool:
-    return any(o.risk is Risk.READ and o.method == entry["method"] and _fits(o, entry["path"]) for o in catalog.operations.values())
+    return any(
+        o.risk is Risk.READ and o.method == entry["method"] and _fits(o, entry["path"]) for o in catalog.operations.values()
+    )
 
 
 def _fits(operation: Operation, path: str) -> bool:

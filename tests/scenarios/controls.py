@@ -88,6 +88,24 @@ def _weekend(p: Plot) -> None:
             p.at(week * 7 * DAY - 12 * HOUR, upstream(A.source, volume=1.0))
 
 
+@_control("an hourly flow whose nights bring a tenth")
+def _nights(p: Plot) -> None:
+    p.flow(A, "till-receipts", "sales", "rest", "snowflake", records=5_000, jitter=0.08)
+    for day in range(6):
+        p.at(day * DAY + 6 * HOUR, upstream(A.source, volume=0.1))
+        if day:
+            p.at(day * DAY - 6 * HOUR, upstream(A.source, volume=1.0))
+
+
+@_control("an hourly flow whose weekends bring a quarter", days=24)
+def _hourly_weekend(p: Plot) -> None:
+    p.flow(A, "office-tickets", "refunds", "rest", "postgres", records=2_000, jitter=0.08)
+    for week in range(4):
+        p.at(week * 7 * DAY + DAY, upstream(A.source, volume=0.25))
+        if week:
+            p.at(week * 7 * DAY - DAY, upstream(A.source, volume=1.0))
+
+
 @_control("volume swings by two thirds in both directions")
 def _swings(p: Plot) -> None:
     p.flow(A, "clicks-to-lake", "clicks", "kafka", "s3", cron="", records=20_000, jitter=0.65)
@@ -122,7 +140,9 @@ def _back_again(p: Plot) -> None:
 
 @_control(
     "a side branch that was put on hold on the day it was made",
-    Expected(("healthy", "degraded", "stopped"), (None, "paused"), (("destination", 641_301),), dated=False, spares=frozenset({A.sink})),
+    Expected(
+        ("healthy", "degraded", "stopped"), (None, "paused"), (("destination", 641_301),), dated=False, spares=frozenset({A.sink})
+    ),
 )
 def _side_branch(p: Plot) -> None:
     spec = p.flow(A, "orders-to-redshift", "orders", "s3", "redshift")

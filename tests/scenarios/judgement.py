@@ -1,6 +1,6 @@
 """Judging a diagnosis by the contract: verdict, cause, place, first bad run, evidence, reach, next calls.
 
-    judge(expected, answer, text, first_bad=1763721600000)      # [] or what is wrong, in words
+judge(expected, asked, catalog, first_bad=1763721600000)      # [] or what is wrong, in words
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import jsonschema
 from nexla_mcp.arguments.check import ArgumentError, check
 from nexla_mcp.catalog.catalog import Catalog
 from nexla_mcp.catalog.records import Risk
+from tests.scenarios.asking import Asked
 
 Place = tuple[str, int | None]
 EXECUTORS = {
@@ -48,10 +49,11 @@ class Expected:
     """Whether it must be null."""
 
 
-def judge(expected: Expected, answer: dict[str, Any], text: str, catalog: Catalog, first_bad: int | None) -> list[str]:
+def judge(expected: Expected, asked: Asked, catalog: Catalog, first_bad: int | None) -> list[str]:
     """Everything that is wrong with an answer."""
+    answer, text = asked.answer, asked.text
     root = answer["root_cause"] or {}
-    wrong = _form(answer, catalog)
+    wrong = _form(answer, catalog) + (_invented(answer, asked.replies) if asked.replies else [])
     if answer["verdict"] not in expected.verdicts:
         wrong.append(f"verdict {answer['verdict']}, not {' or '.join(expected.verdicts)}")
     if root.get("cause") not in (expected.causes or (None,)):
@@ -70,7 +72,9 @@ def judge(expected: Expected, answer: dict[str, Any], text: str, catalog: Catalo
     if expected.spares & hit:
         wrong.append(f"blast radius names {sorted(expected.spares & hit)}, which are well")
     others = {f["cause"] for f in answer["contributing"]}
-    wrong += [f"{cause} is not among contributing ({', '.join(sorted(others))})" for cause in expected.also if cause not in others]
+    wrong += [
+        f"{cause} is not among contributing ({', '.join(sorted(others))})" for cause in expected.also if cause not in others
+    ]
     whole = text + json.dumps(answer, ensure_ascii=False)
     wrong += [f"does not say {words!r}" for words in expected.says if words.lower() not in whole.lower()]
     wrong += [f"says {words!r}" for words in expected.never if words.lower() in text.lower()]
@@ -87,7 +91,9 @@ def _form(answer: dict[str, Any], catalog: Catalog) -> list[str]:
         wrong.append("the root cause has no explanation")
     if not answer["evidence"]:
         wrong.append("no evidence at all")
-    wrong += [f"evidence of unknown operation {e['operation']}" for e in answer["evidence"] if not _is_read(catalog, e["operation"])]
+    wrong += [
+        f"evidence of unknown operation {e['operation']}" for e in answer["evidence"] if not _is_read(catalog, e["operation"])
+    ]
     order = [STAGE_ORDER[s["resource_type"]] for s in answer["stages"]]
     if order and order[0] != min(order):
         wrong.append("the stages do not begin at the source")
@@ -127,7 +133,7 @@ def _step(step: dict[str, Any], catalog: Catalog) -> list[str]:
     return wrong
 
 
-def invented_quotes(answer: dict[str, Any], replies: str) -> list[str]:
+def _invented(answer: dict[str, Any], replies: str) -> list[str]:
     """Quotes of the evidence that no reply contains; an ellipsis stands for what was left out."""
     plain = _plain(replies)
     wrong = []

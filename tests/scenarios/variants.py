@@ -344,7 +344,9 @@ def _webhook_key(p: Plot) -> None:
 )
 def _third_nexset(p: Plot) -> None:
     spec = p.flow(A, "parcels-to-lake", "shipments", "s3", "s3", records=3_300)
-    script = 'def transform(record, *args):\n    out = dict(record)\n    out["carrier"] = record["carrier"].lower()\n    return out\n'
+    script = (
+        'def transform(record, *args):\n    out = dict(record)\n    out["carrier"] = record["carrier"].lower()\n    return out\n'
+    )
     more_nexset(p.world, 990_103, A.derived, "parcels by carrier", 990_203, script)
     more_sink(p.world, spec, 990_303, 990_103, "parcels-to-snowflake", "snowflake", 990_403)
     p.before_run(4, mixed_in(A.source, 0.06, drop="carrier"))

@@ -192,9 +192,7 @@ def renamed_field(source: int, old: str, new: str) -> Act:
 
     def act(world: World) -> None:
         row = world.store.require("upstreams", source)
-        parts = [
-            {**part, "record": {new if k == old else k: v for k, v in part["record"].items()}} for part in row["variants"]
-        ]
+        parts = [{**part, "record": {new if k == old else k: v for k, v in part["record"].items()}} for part in row["variants"]]
         world.store.change("upstreams", source, variants=parts)
 
     return act

@@ -137,14 +137,18 @@ def _errors(case: Case, trouble: Trouble) -> Hypothesis:
         target = ("transform", stage.transform_id) if stage.transform_id is not None else ("nexset", stage.id)
         edit = _edited(case, stage, trouble)
         by = f" {quote(edit.who, 80)} changed the code at {iso(edit.at)}, just before." if edit else ""
-        told = [
-            Evidence(
-                "code_containers_get_audit_log",
-                "transform",
-                target[1],
-                f"changed by {quote(edit.who, 80)} at {iso(edit.at)}: {', '.join(sorted(edit.fields))[:80]}",
-            )
-        ] if edit else []
+        told = (
+            [
+                Evidence(
+                    "code_containers_get_audit_log",
+                    "transform",
+                    target[1],
+                    f"changed by {quote(edit.who, 80)} at {iso(edit.at)}: {', '.join(sorted(edit.fields))[:80]}",
+                )
+            ]
+            if edit
+            else []
+        )
         return cause(
             "transform_error",
             target[0],

@@ -212,8 +212,9 @@ def _config_lost(case: Case, source: Stage, change: Change, lost: list[str]) -> 
             "sources_get_audit_log",
             "source",
             source.id,
-            f"source_config lost {names} by {quote(change.who, 80)} at {iso(change.at)}",
-            quote(f"start.cron was {before.get('start.cron')}", 100) if schedule_too else "",
+            f"source_config lost {names} by {quote(change.who, 80)} at {iso(change.at)}"
+            + ("; start.cron was as quoted" if schedule_too else ""),
+            quote(before.get("start.cron"), 80) if schedule_too else "",
         ),
         Evidence(
             "sources_get",

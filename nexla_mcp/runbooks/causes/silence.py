@@ -121,8 +121,8 @@ def never_any_data(case: Case) -> list[Hypothesis]:
             "sources_get",
             "source",
             source.id,
-            "data_sets [] and no run" if bare else "no run has left a count",
-            quote(f"created_at {iso(created)}", 60) if created else "",
+            ("data_sets [] and no run" if bare else "no run has left a count") + ("; created as quoted" if created else ""),
+            quote(source.value("created_at"), 60) if created else "",
         )
     )
     tree = case.listings.get("tree")

@@ -9,6 +9,7 @@ from nexla_mcp.runbooks.causes.wording import at, counts, number
 from nexla_mcp.runbooks.diagnosis import Evidence, Hypothesis, Step
 from nexla_mcp.runbooks.history import Trouble
 from nexla_mcp.runbooks.shapes.lenient import iso, quote
+from nexla_mcp.runbooks.usual_level import season
 
 _PAGE_SIZES = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500, 1000, 2000, 5000})
 
@@ -23,6 +24,9 @@ def drop(case: Case) -> list[Hypothesis]:
     if truncated:
         return [truncated]
     stage = trouble.stage
+    if season(case.longer.get(stage.key, []), trouble.last, trouble.records):
+        case.remarks.append(f"{stage.label} is as low as on the same weekdays of earlier weeks.")
+        return []
     usual = trouble.expected or 0.0
     share = 1 - trouble.records / usual if usual else 0.0
     notice = next(

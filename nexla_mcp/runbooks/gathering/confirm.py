@@ -10,6 +10,7 @@ from nexla_mcp.runbooks.connectors import DATABASES, FILES, PUSHED
 from nexla_mcp.runbooks.error_texts import Kind, kinds_of
 from nexla_mcp.runbooks.facts import Fetched
 from nexla_mcp.runbooks.gathering.reads import (
+    RUNS_A_STAGE,
     Round,
     ask_audit,
     ask_detail,
@@ -22,12 +23,16 @@ from nexla_mcp.runbooks.gathering.reads import (
     ask_samples,
     ask_usage,
     keep_tables,
+    run_arguments,
 )
-from nexla_mcp.runbooks.gathering.symptom_reads import read_listings
 from nexla_mcp.runbooks.gathering.upstream_reads import ask_upstream_runs
 from nexla_mcp.runbooks.quartz import Schedule, ScheduleError
 from nexla_mcp.runbooks.shapes.lenient import iso, moment, one_of, pick, run_moment
 from nexla_mcp.runbooks.shapes.messages import logs_of
+from nexla_mcp.runbooks.shapes.runs import runs_of
+
+_TWO_WEEKS_S = 14 * 86_400
+_MOST_RUNS = 1_000
 
 
 async def confirm(case: Case, ask: Round) -> None:
@@ -38,6 +43,7 @@ async def confirm(case: Case, ask: Round) -> None:
     _silent_transform(case, ask)
     _rejected_where_told(case, ask)
     _changed_values(case, ask)
+    _weeks_before(case, ask)
     _at_the_source(case, ask)
     _at_the_target(case, ask)
     ask_upstream_runs(case, ask)
@@ -46,11 +52,11 @@ async def confirm(case: Case, ask: Round) -> None:
     told = any(line.is_error for line in case.logs or []) or any(Kind.NO_DATA in kinds_of(text) for text in texts)
     if case.silent and not case.upstream and not told:
         ask_org(case, ask)
-        if case.notices is None and case.source is not None and not has_schedule(case):
+        edited = case.source is not None and any("source_config" in c.fields for c in case.changes(case.source))
+        if case.notices is None and case.source is not None and not has_schedule(case) and not edited:
             ask_notices(case, ask, case.source)
     await ask.run()
     await _late_silence(case, silent_before)
-    await read_listings(case)
 
 
 def _seen_late(case: Case, ask: Round) -> None:
@@ -161,12 +167,7 @@ def _silent_transform(case: Case, ask: Round) -> None:
         lines = [line for line in case.error_lines(stage) if case.run_of(line) not in counted]
         clean = (trouble is None or trouble.recovered) and stage.runs is not None
         derived = stage.parent is not None and stage.parent.kind == "nexset"
-        if (
-            derived
-            and clean
-            and not stage.paused
-            and (lines or (blind and not case.silent and stage.transform_id))
-        ):
+        if derived and clean and not stage.paused and (lines or (blind and not case.silent and stage.transform_id)):
             ask_samples(case, ask, stage)
             if stage.parent:
                 ask_samples(case, ask, stage.parent)
@@ -189,6 +190,22 @@ def _errors_since_ever(case: Case, ask: Round) -> None:
     window = {"from": iso(oldest - timedelta(minutes=10)), "to": iso(case.now + timedelta(hours=1))}
     arguments = {"flow_id": case.flow.flow_id, "severity": "ERROR", "page": 1, "per_page": 200, **window}
     ask.ask("flows_get_flow_logs", keep, **arguments)
+
+
+def _weeks_before(case: Case, ask: Round) -> None:
+    """Far fewer records: was it so on the same weekday of earlier weeks, further back than what was read?"""
+    source, rhythm = case.source, case.history.rhythm_s
+    trouble = case.trouble_at(source)
+    if source is None or trouble is None or trouble.recovered or trouble.form != "drop" or not rhythm:
+        return
+    size = int(_TWO_WEEKS_S / rhythm) + 24
+    if RUNS_A_STAGE < size <= _MOST_RUNS and (source.older_runs or len(source.runs or []) >= RUNS_A_STAGE):
+
+        def keep(fetched: Fetched) -> None:
+            if fetched.ok:
+                case.longer[source.key] = runs_of(fetched.body)
+
+        ask.ask("metrics_get_resource_metrics_by_run", keep, **run_arguments(source) | {"size": size})
 
 
 def _changed_values(case: Case, ask: Round) -> None:
