@@ -2,16 +2,19 @@
 
     SearchIndex(catalog).search("stop ingesting", limit=5)     # [Hit("flows_pause", ...), ...]
 
-How ranking works. Two kinds of evidence are weighed and added up.
+How ranking works. Three kinds of evidence are weighed and added up.
 *Words*: those of the request, and those alike, are looked up with SQLite's FTS5 and bm25, over name, title, synonyms and
-description. *Meaning*: the vocabulary finds things (flow, credential, run...) and actions (pause, share, list...) in the
-request and, in the same way, in the name of every operation. What they have in common counts for the operation, the rarer
-the more; a resource that was not named, or a topic nobody asked for, counts against it. A question counts against what
-changes something, a bare plural for the list; an undocumented or deprecated route comes after its twin.
+description. *Wordings*: how likely it is that an operation is asked for in these words (``wordings.py``). *Meaning*: the
+vocabulary finds things (flow, credential, run...) and actions (pause, share, list...) in the request and, in the same way,
+in the name of every operation. What they have in common counts for the operation, the rarer the more; a resource that was
+not named, or a topic nobody asked for, counts against it. A question counts against what changes something, a bare plural
+for the list, a number against it; an undocumented or deprecated route comes after its twin. What each weighs stands in
+``tool_specs/search/weights.json``, learned by ``benchmarks/search_weights.py``.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import sqlite3
@@ -21,22 +24,27 @@ from dataclasses import dataclass, replace
 from operator import mul
 
 from nexla_mcp.catalog.catalog import PREFIX, Catalog
+from nexla_mcp.catalog.loader import data_root
 from nexla_mcp.catalog.records import Operation, ToolSpec
 from nexla_mcp.catalog.vocabulary import Request, Vocabulary, load_vocabulary, stems
+from nexla_mcp.catalog.wordings import Family, Wordings
 
 COLUMNS = {"name": 3.0, "title": 3.0, "synonyms": 4.0, "description": 1.0}
-WEIGHTS = {
-    "words": 0.5,
-    "resource": 0.5,
-    "topic": 0.4,
-    "action": 0.7,
-    "topic not asked for": -0.2,
-    "resource not named": -2.0,
-    "plural for a list": 2.5,
-    "question for a change": -4.5,
-    "runbook": 4.0,
-}
-UNDOCUMENTED, DEPRECATED = -0.4, -3.0
+EVIDENCE = (
+    "words",
+    "wordings",
+    "resource",
+    "topic",
+    "action",
+    "topic not asked for",
+    "resource not named",
+    "plural for a list",
+    "number for a list",
+    "question for a change",
+    "undocumented",
+    "deprecated",
+    "runbook",
+)
 _COMMON_ACTION = 4.0  # an action is not worth more than this, however rare
 _CLAUSE = re.compile(r"[.;:,]\s")
 _NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
@@ -67,8 +75,9 @@ class Entry:
     actions: frozenset[str]
     also: frozenset[str]
     reads: bool
-    runbook: bool
-    prior: float
+    runbook: bool = False
+    undocumented: bool = False
+    deprecated: bool = False
 
 
 class SearchIndex:
@@ -83,27 +92,36 @@ class SearchIndex:
         self._entries = {name: self._about(record) for name, record in self._records.items()}
         used = Counter(c for e in self._entries.values() for c in e.resources | e.topics | e.actions | e.also)
         self._rarity = {concept: math.log(1 + len(self._entries) / count) for concept, count in used.items()}
-        self._db = self._text_index()
+        texts = {name: self._texts(record) for name, record in self._records.items()}
+        self._db = self._text_index(texts)
+        family = {name: self._family(record) for name, record in self._records.items()}
+        self._wordings = Wordings(self._vocabulary, {n: [t for column in cs for t in column] for n, cs in texts.items()}, family)
+        weights = json.loads((data_root("tool_specs") / "search" / "weights.json").read_bytes())
+        self._weights = [float(weights[evidence]) for evidence in EVIDENCE]
 
     def search(self, query: str, *, limit: int = 8, toolset: str | None = None) -> list[Hit]:
         """The best matches; a toolset that nobody has is ignored, so that there always is a result."""
-        asked = self._in_focus(self._vocabulary.understand(query))
-        words = self._word_scores(asked.words)
+        evidence = self.evidence(query)
+        scores = {name: math.fsum(map(mul, self._weights, of)) for name, of in evidence.items()}
         exact = self._catalog.resolve(query[:80])
-        scores = {
-            name: sum(map(mul, WEIGHTS.values(), self.evidence(entry, asked, words.get(name, 0.0)))) + entry.prior
-            for name, entry in self._entries.items()
-        }
         if exact is not None and exact.name in scores:
             scores[exact.name] += 1000
-        inside = [n for n, r in self._records.items() if toolset in (None, self._toolset(r))] or list(scores)
-        if not words and not asked.things and not asked.actions:  # nothing was understood: where one may start
+        elif not any(any(of[:5]) for of in evidence.values()):  # nothing was understood: where one may start
             scores = {name: float(entry.runbook) for name, entry in self._entries.items()}
+        inside = [n for n, r in self._records.items() if toolset in (None, self._toolset(r))] or list(scores)
         ranked = sorted(inside, key=lambda name: (-scores[name], name))
         return [self._hit(name, -scores[name]) for name in ranked[:limit]]
 
-    def evidence(self, entry: Entry, asked: Request, words: float) -> tuple[float, ...]:
-        """What speaks for and against one entry, in the order of ``WEIGHTS``."""
+    def evidence(self, query: str) -> dict[str, tuple[float, ...]]:
+        """What speaks for and against every entry, in the order of ``EVIDENCE``."""
+        asked = self._in_focus(self._vocabulary.understand(query))
+        words, wordings = self._word_scores(asked.words), self._wordings.scores(self._vocabulary.marks(query))
+        return {
+            name: (words.get(name, 0.0), wordings.get(name, 0.0), *self._meaning(entry, asked))
+            for name, entry in self._entries.items()
+        }
+
+    def _meaning(self, entry: Entry, asked: Request) -> tuple[float, ...]:
         things, actions, rarity = asked.things.keys(), asked.actions.keys(), self._rarity
         resources = (entry.resources | entry.also) & self._resources & things
         topics = (entry.topics | entry.also - self._resources) & things
@@ -113,14 +131,16 @@ class SearchIndex:
         lists = entry.reads and "list" in entry.actions | entry.also and not others
         bare = not asked.numbered and all(w < 0.6 for a, w in asked.actions.items() if a not in _READING)
         return (
-            words,
             math.fsum(rarity[c] * asked.things[c] for c in resources & entry.resources),
             math.fsum(rarity[c] * asked.things[c] for c in topics),
             math.fsum(min(_COMMON_ACTION, rarity[c]) * asked.actions[c] for c in done),
             math.fsum(rarity[c] for c in others),
             float(not (wanted if entry.runbook else resources)),
             float(lists and bare and bool((entry.topics | entry.resources) & asked.plurals)),
+            float(lists and asked.numbered),
             float(asked.question and not entry.reads),
+            float(entry.undocumented),
+            float(entry.deprecated),
             float(wanted),
         )
 
@@ -143,13 +163,20 @@ class SearchIndex:
         query = f"SELECT record, -bm25(docs, {weights}) FROM docs WHERE docs MATCH ?"  # noqa: S608
         return dict(self._db.execute(query, (match,)).fetchall())
 
-    def _text_index(self) -> sqlite3.Connection:
-        """One row a record: stems and the groups they are in; clauses that refer to another operation are left out."""
-        rows = []
-        for name, record in self._records.items():
-            clauses = [c for c in _CLAUSE.split(record.description) if not self._records.keys() & set(_NAME.findall(c))]
-            texts = (name.removeprefix(PREFIX), record.title, " ".join(record.synonyms), " ".join(clauses))
-            rows.append((name, *map(self._indexed, texts)))
+    def _texts(self, record: Operation | ToolSpec) -> tuple[list[str], ...]:
+        """What is written about a record, by column; clauses that refer to another operation are left out."""
+        clauses = [c for c in _CLAUSE.split(record.description) if not self._records.keys() & set(_NAME.findall(c))]
+        return [record.name.removeprefix(PREFIX)], [record.title], list(record.synonyms), clauses
+
+    def _family(self, record: Operation | ToolSpec) -> Family:
+        if isinstance(record, ToolSpec):
+            return Family(record.name, record.name)
+        toolset = self._catalog.toolset_of(record)
+        return Family(toolset, record.name.removeprefix(f"{toolset}_"))
+
+    def _text_index(self, texts: dict[str, tuple[list[str], ...]]) -> sqlite3.Connection:
+        """One row a record: the stems of its texts and the groups they are in."""
+        rows = [(name, *(self._indexed(" ".join(column)) for column in columns)) for name, columns in texts.items()]
         db = sqlite3.connect(":memory:", check_same_thread=False)
         db.execute(f"CREATE VIRTUAL TABLE docs USING fts5(record UNINDEXED, {', '.join(COLUMNS)}, tokenize='unicode61')")
         db.executemany(f"INSERT INTO docs VALUES (?{', ?' * len(COLUMNS)})", rows)  # noqa: S608
@@ -168,16 +195,21 @@ class SearchIndex:
         actions = (named - things) & set(name.split("_")) or named - things
         if isinstance(record, ToolSpec):
             topics, runbook = named & things - self._resources, record.kind == "runbook"
-            return Entry(frozenset(), topics, frozenset() if topics else actions, also, record.hints.read_only, runbook, 0.0)
+            return Entry(frozenset(), topics, frozenset() if topics else actions, also, record.hints.read_only, runbook)
         resources = self._things(self._catalog.toolset_of(record))
         if record.reads and not actions:
             actions |= {"get"}
         if record.reads and "get" in actions and (record.returns.shape == "list" or name.endswith("s")):
             also |= {"list"}
-        prior = 0.0 if record.documented else UNDOCUMENTED
-        if name.endswith("_legacy") or name.startswith("data_flows_"):
-            prior += DEPRECATED
-        return Entry(resources, named & things - resources, actions, also, record.reads, False, prior)
+        return Entry(
+            resources,
+            named & things - resources,
+            actions,
+            also,
+            record.reads,
+            undocumented=not record.documented,
+            deprecated=name.endswith("_legacy") or name.startswith("data_flows_"),
+        )
 
     def _things(self, toolset: str) -> frozenset[str]:
         return frozenset(self._vocabulary.concepts(stems(toolset))) & self._vocabulary.things

@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 from nexla_mcp.catalog.loader import data_root
@@ -73,17 +74,16 @@ class Vocabulary:
         self.ignored = frozenset(fillers) - self.alike.keys() | frozenset(stems(" ".join(data["systems"])))
         self.things = frozenset(data["things"])
         self.meanings = {name: frozenset(concepts.split()) for name, concepts in data["meanings"].items()}
-        self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+        self._phrases: dict[tuple[str, ...], list[tuple[tuple[str, ...], str]]] = defaultdict(list)  # by the first two words
         for concept, phrases in [*data["things"].items(), *data["actions"].items()]:
             for phrase in dict.fromkeys([concept.replace("_", " "), *", ".join(phrases).split(", ")]):
                 words = [_stem(word) for word in phrase.split()]
-                self._phrases[words[0]].append((tuple(words), concept))
+                self._phrases[tuple(words[:2])].append((tuple(words), concept))
                 self.known.update(words)
 
     def understand(self, text: str) -> Request:
         """Read a request; any text at all will do."""
-        plain = unicodedata.normalize("NFKD", text[:_MAX_CHARS]).encode("ascii", "ignore").decode()
-        lower = _NOT.sub(r"\1 not", _CAMEL.sub(" ", plain).lower()).replace("'", "")
+        lower = _plain(text)
         words: list[str] = []
         plurals: set[str] = set()
         weights: dict[str, float] = {}
@@ -94,7 +94,7 @@ class Vocabulary:
             plurals |= self._plurals(repaired, raw)
             for concept, weight in self._asked(["^", *repaired, "$"], ["", *raw, ""]).items():
                 weights[concept] = max(weights.get(concept, 0.0), weight)
-        if _ERROR.search(plain):
+        if _ERROR.search(text[:_MAX_CHARS]):
             weights["error_text"] = 2.0
         if _WHO_DID.search(lower):
             weights["audit"] = max(weights.get("audit", 0.0), 1.6)
@@ -107,13 +107,21 @@ class Vocabulary:
             numbered=bool(re.search(r"\b\d{1,7}\b", lower)),
         )
 
+    def marks(self, text: str) -> frozenset[str]:
+        """What can be counted in a text: its words, their groups, pairs of neighbours, and concepts (``C:pause``)."""
+        words = ["#" if word.isdigit() else self.repair(word) for word in _WORD.findall(_plain(text))]
+        pairs = map(" ".join, pairwise(["^", *words, "$"]))
+        groups = (self.alike[word] for word in words if word in self.alike)
+        return frozenset((*words, *groups, *pairs, *(f"C:{concept}" for concept in self.concepts(["^", *words, "$"]))))
+
     def concepts(self, words: Sequence[str]) -> dict[str, list[int]]:
         """The concepts that stems stand for, with the positions of their words; of overlapping phrases the longest."""
         found = [
             (positions, concept)
             for start, word in enumerate(words)
-            for phrase, concept in self._phrases.get(word, ())
-            if phrase[1:2] in ((), ("*",), tuple(words[start + 1 : start + 2])) and (positions := _match(words, start, phrase))
+            for begin in dict.fromkeys(((word,), (word, "*"), tuple(words[start : start + 2])))
+            for phrase, concept in self._phrases.get(begin, ())
+            if (positions := _match(words, start, phrase))
         ]
         found.sort(key=lambda f: (-len(f[0]), f[0][0]))
         covered = [0] * len(words)
@@ -151,7 +159,7 @@ class Vocabulary:
             if word.endswith("s") and _stem(word) != word
             for start in (end, end - 1)
             if start >= 0
-            for phrase, concept in self._phrases.get(words[start], ())
+            for phrase, concept in self._phrases.get(tuple(words[start : end + 1]), ())
             if concept in self.things and phrase == tuple(words[start : end + 1])
         }
 
@@ -186,6 +194,12 @@ def load_vocabulary() -> Vocabulary:
 def stems(text: str) -> list[str]:
     """The stems of the words of ``text``; CamelCase and snake_case are taken apart."""
     return [_stem(word) for word in _WORD.findall(_CAMEL.sub(" ", text.replace("'", "")).lower())]
+
+
+def _plain(text: str) -> str:
+    """Small ASCII letters; CamelCase taken apart, "isn't" written out."""
+    plain = unicodedata.normalize("NFKD", text[:_MAX_CHARS]).encode("ascii", "ignore").decode()
+    return _NOT.sub(r"\1 not", _CAMEL.sub(" ", plain).lower()).replace("'", "")
 
 
 def _match(words: Sequence[str], start: int, phrase: Sequence[str]) -> list[int]:
