@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,10 @@ class Control:
         transport = httpx.HTTPTransport(retries=8)
         self._http = httpx.Client(base_url=f"{url}/__sandbox__", trust_env=False, timeout=60, transport=transport)
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
+
     def begin(self, seed: int) -> None:
         """A fresh organisation, and the faults."""
         self._http.post("/reset", json={}).raise_for_status()
@@ -110,7 +114,8 @@ def sandbox_process() -> Iterator[Control]:
     with subprocess.Popen([sys.executable, "-c", SERVE], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
-            yield Control(process.stdout.readline().strip())
+            with closing(Control(process.stdout.readline().strip())) as control:
+                yield control
         finally:
             process.kill()  # nothing in it is worth an orderly end, which might wait for a broken connection
 

@@ -19,7 +19,7 @@ from nexla_mcp.catalog.records import Operation
 from nexla_mcp.client.client import NexlaClient
 from nexla_mcp.client.explain import next_look
 from nexla_mcp.client.outcome_compare import Fit, same
-from nexla_mcp.client.paging import rows_of
+from nexla_mcp.client.paging import identity_of, rows_of
 from nexla_mcp.client.wire import ApiRequest
 
 MOST_ROWS = 3_000
@@ -63,7 +63,7 @@ async def find_made(
         return Found(Fit("unknown", "it has no name to look for"), notes)
     rows, complete = await _rows(client, read, asked)
     sent_at = client.server_clock.at(began)
-    rows = [row for row in rows if (request.path, row.get("id")) not in client.made]
+    rows = [row for row in rows if (request.path, identity_of(row)) not in client.made]
     alike = [row for row in rows if all(same(value, row.get(name)) for name, value in wanted.items())]
     fresh = [row for row in alike if _age(row, sent_at) == "new"]
     words = f"with {_words(wanted)}"

@@ -191,6 +191,12 @@ class _Seen:
         return ()
 
 
-def _key(row: Any) -> str:
+def identity_of(row: Any) -> int | str | None:
+    """The id of a row, when it is one."""
     identity = row.get("id") if isinstance(row, dict) else None
+    return identity if isinstance(identity, int | str) else None
+
+
+def _key(row: Any) -> str:
+    identity = identity_of(row)
     return f"id {identity!r}" if identity is not None else json.dumps(row, sort_keys=True, default=str)

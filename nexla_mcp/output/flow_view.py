@@ -19,13 +19,18 @@ def is_flow(body: Any) -> bool:
     return isinstance(body, dict) and isinstance(body.get("flows"), list) and any(name in body for name in WORDS)
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list; none where no list stands."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def nodes(roots: Any) -> Iterator[dict[str, Any]]:
     """Every node of a tree, parents first, in flow order."""
-    waiting = [n for n in roots or [] if isinstance(n, dict)]
+    waiting = objects(roots)
     while waiting:
         node = waiting.pop(0)
         yield node
-        waiting = [c for c in node.get("children") or [] if isinstance(c, dict)] + waiting
+        waiting = objects(node.get("children")) + waiting
 
 
 def stages(flow: Any, start: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
@@ -33,7 +38,7 @@ def stages(flow: Any, start: list[dict[str, Any]] | None = None) -> list[dict[st
     rows: dict[tuple[str, Any], dict[str, Any]] = {}
     for node in nodes(start if start is not None else flow.get("flows")):
         for key, name in FLAT_LISTS.items():
-            if node.get(key) is None:
+            if not isinstance(node.get(key), int | str):
                 continue
             flat = flat_row(flow, name, node[key])
             rows.setdefault(
@@ -53,17 +58,11 @@ def stages(flow: Any, start: list[dict[str, Any]] | None = None) -> list[dict[st
 def with_owner(flow: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     """An origin node with name, status and owner taken from the flat row of its source where it lacks them."""
     source = flat_row(flow, "data_sources", node.get("data_source_id"))
-    people = flow.get("users")
-    owner = (
-        next((u for u in people if isinstance(u, dict) and u.get("id") == source.get("owner_id")), None)
-        if isinstance(people, list)
-        else None
-    )
+    owner = next((u for u in objects(flow.get("users")) if u.get("id") == source.get("owner_id")), None)
     filled = {k: node.get(k) or source.get(k) for k in ("name", "status")}
     return node | filled | ({"owner": owner} if owner and "owner" not in node else {})
 
 
 def flat_row(flow: dict[str, Any], name: str, identity: Any) -> dict[str, Any]:
     """The flat row of a resource in a flow reply, or an empty one."""
-    rows = flow.get(name)
-    return next((r for r in rows if isinstance(r, dict) and r.get("id") == identity), {}) if isinstance(rows, list) else {}
+    return next((row for row in objects(flow.get(name)) if row.get("id") == identity), {})

@@ -42,10 +42,14 @@ def select(value: Any, fields: Sequence[str]) -> Any:
 def as_text(value: Any, columns: Sequence[str] = (), *, whole: bool = False, cell: int = CELL) -> str:
     """``value`` for a reader: a Markdown table for a list of objects, ``key: value`` lines for one object.
 
-    ``whole`` leaves nothing out: rows become lines of JSON, and long values are not cut.
+    ``whole`` leaves nothing out: rows become lines of JSON, and long values are not cut. Some hosts show nothing at all
+    for a blank text, so there is always something to see.
     """
-    if value is None or value == "":
-        return "(empty reply)"
+    text = "" if value is None else _as_text(value, columns, whole=whole, cell=cell)
+    return text if text.strip() else "(empty reply)"
+
+
+def _as_text(value: Any, columns: Sequence[str], *, whole: bool, cell: int) -> str:
     if isinstance(value, list):
         if not whole and value and all(isinstance(item, dict) for item in value):
             return table(value, columns or _columns(value), cell=cell)

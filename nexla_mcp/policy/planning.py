@@ -16,7 +16,7 @@ from nexla_mcp.catalog.records import Call, Operation, Preview, Risk
 from nexla_mcp.client.client import NexlaClient
 from nexla_mcp.client.errors import AuthenticationError, NexlaError, NotConfiguredError, ValidationError
 from nexla_mcp.client.wire import ApiRequest
-from nexla_mcp.output.flow_view import with_owner
+from nexla_mcp.output.flow_view import objects, with_owner
 from nexla_mcp.output.untrusted import clean
 from nexla_mcp.policy.blast import affected, users_of
 from nexla_mcp.policy.diff import one_line, reach
@@ -234,7 +234,7 @@ def _state(facts: Facts) -> list[Any]:
     if isinstance(target, dict):
         rows = [target]
         for name in ("flows", "data_sources", "data_sets", "data_sinks"):
-            rows += [r for r in target.get(name) or [] if isinstance(r, dict)]
+            rows += objects(target.get(name))
         seen = [[r.get("id"), r.get("name"), r.get("status"), r.get("updated_at")] for r in rows]
     elif target is not None:
         seen = [target]

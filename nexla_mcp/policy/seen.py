@@ -14,7 +14,8 @@ from nexla_mcp.catalog.catalog import Catalog
 from nexla_mcp.catalog.records import Operation, Preview, Users
 from nexla_mcp.client.client import NexlaClient, rows_of
 from nexla_mcp.client.errors import AuthenticationError, NexlaError, NotConfiguredError
-from nexla_mcp.output.flow_view import FLAT_LISTS, WORDS, is_flow
+from nexla_mcp.client.paging import identity_of
+from nexla_mcp.output.flow_view import FLAT_LISTS, WORDS, is_flow, objects
 
 MOST_ROWS = 5_000
 _ROLES = ("owner", "collaborator")
@@ -45,7 +46,8 @@ async def all_rows(client: NexlaClient, listing: Operation) -> tuple[list[dict[s
     for body in bodies:
         for row in rows_of(listing, body):
             if isinstance(row, dict):
-                rows.setdefault(row.get("id", id(row)), row)
+                identity = identity_of(row)
+                rows.setdefault(id(row) if identity is None else ("id", identity), row)
     return list(rows.values()), complete
 
 
@@ -63,7 +65,7 @@ async def find_users(client: NexlaClient, catalog: Catalog, users: Users, identi
                     "name": row.get("name"),
                     "status": row.get("status"),
                 }
-                found.setdefault((kind, row.get("id")), shown)
+                found.setdefault((kind, identity_of(row)), shown)
     return list(found.values()), complete
 
 
@@ -105,7 +107,7 @@ def _typed_rows(catalog: Catalog, listing: Operation, body: Any) -> Iterator[tup
     for part in body if isinstance(body, list) and body and all(is_flow(b) for b in body) else [body]:
         if is_flow(part):
             for name in FLAT_LISTS.values():
-                yield from ((WORDS[name], row) for row in part.get(name) or [] if isinstance(row, dict))
+                yield from ((WORDS[name], row) for row in objects(part.get(name)))
         else:
             word = catalog.toolset_of(listing).removesuffix("s")
             yield from ((word, row) for row in rows_of(listing, part) if isinstance(row, dict))

@@ -178,7 +178,9 @@ async def _look(facts: Facts, answer: ErrorExplained, kind: str | None, identity
         body = body["flows"][0]
     owner = body.get("owner")
     who = (owner.get("full_name") or owner.get("email")) if isinstance(owner, dict) else None
-    told = {"status": body.get("status"), "owner": who, "your roles": ", ".join(map(str, body.get("access_roles") or []))}
+    roles = body.get("access_roles")
+    roles = ", ".join(map(str, roles)) if isinstance(roles, list) else None
+    told = {"status": body.get("status"), "owner": who, "your roles": roles}
     seen = [f"{label} {value}" for label, value in told.items() if isinstance(value, str) and value]
     if seen:
         answer.facts.append(f"{word} {number} now: {', '.join(seen)}.")

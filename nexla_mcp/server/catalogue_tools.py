@@ -16,6 +16,7 @@ from nexla_mcp.arguments.check import check
 from nexla_mcp.catalog.catalog import PREFIX
 from nexla_mcp.catalog.records import Operation, Risk, ToolSpec, ValueSchema
 from nexla_mcp.catalog.schema import CONTROLS, nested, tool_schema, value_schema
+from nexla_mcp.output.flow_view import objects
 from nexla_mcp.output.render import pick, table
 from nexla_mcp.output.untrusted import clean
 from nexla_mcp.server.call import Call, Controls
@@ -45,7 +46,7 @@ async def whoami(call: Call, _: Mapping[str, Any]) -> Outcome:
     organization = {k: org_row[k] for k in ("id", "name", "email_domain", "status") if k in org_row}
     if isinstance(body, dict) and isinstance(body.get("super_user"), bool):
         person["super_user"] = body["super_user"]
-    memberships = [m for m in body.get("org_memberships") or [] if isinstance(m, dict)] if isinstance(body, dict) else []
+    memberships = objects(pick(body, "org_memberships"))
     mine = next((m for m in memberships if m.get("id") == organization.get("id")), None)
     if mine is not None:
         organization["administrator"] = bool(mine.get("is_admin?", mine.get("is_admin", False)))

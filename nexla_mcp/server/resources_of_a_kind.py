@@ -19,6 +19,7 @@ import anyio
 from nexla_mcp.catalog.kinds import Kind, resource_kinds
 from nexla_mcp.client.client import rows_of
 from nexla_mcp.client.errors import AuthorizationError, NexlaError, NotFoundError, ValidationError
+from nexla_mcp.client.paging import identity_of
 from nexla_mcp.output.flow_view import flat_row, with_owner
 from nexla_mcp.output.render import pick, table
 from nexla_mcp.output.results import shape
@@ -77,7 +78,9 @@ async def get_resource(call: Call, arguments: Mapping[str, Any]) -> Outcome:
         matches = _by_name((await read_all(call, kind, "any")).rows, str(name))
         if len(matches) != 1:
             return _not_one(kind, str(name), matches)
-        identity = matches[0]["id"]
+        identity = identity_of(matches[0])
+        if identity is None:
+            return failure(f"The {kind.word} called {name!r} was listed without an id, so it cannot be read.")
     return await read(call, kind.getting, {kind.id_argument: identity}, call.view)
 
 
@@ -105,7 +108,8 @@ async def read_all(call: Call, kind: Kind, access_role: str) -> Listing:
     rows: dict[Any, dict[str, Any]] = {}
     for role in roles:
         for index, row in enumerate(found[role].rows if role in found else ()):
-            rows.setdefault(row.get("id", (role, index)), row)
+            identity = identity_of(row)
+            rows.setdefault((role, index) if identity is None else identity, row)
     return Listing(list(rows.values()), all(listing.complete for listing in found.values()))
 
 
@@ -135,7 +139,8 @@ async def _matches(call: Call, row: dict[str, Any], arguments: Mapping[str, Any]
     names = [str(owner.get(k) or "") for k in ("full_name", "email", "name")] if isinstance(owner, dict) else []
     row.setdefault("owner_name", next((n for n in names if n), None))
     if wanted := arguments.get("filter"):
-        tags = [str(t.get("name") if isinstance(t, dict) else t) for t in row.get("tags") or []]
+        listed = row.get("tags")
+        tags = [str(t.get("name") if isinstance(t, dict) else t) for t in listed] if isinstance(listed, list) else []
         texts = [row.get("name"), row.get("full_name"), row.get("email"), row.get("description"), row.get("message"), *tags]
         if not any(str(wanted).lower() in str(t).lower() for t in texts if t):
             return False

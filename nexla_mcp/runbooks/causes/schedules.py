@@ -12,7 +12,7 @@ from nexla_mcp.runbooks.connectors import PUSHED
 from nexla_mcp.runbooks.diagnosis import Evidence, Hypothesis, Step
 from nexla_mcp.runbooks.flow_map import Stage
 from nexla_mcp.runbooks.quartz import Schedule, ScheduleError
-from nexla_mcp.runbooks.shapes.lenient import iso, quote, run_moment
+from nexla_mcp.runbooks.shapes.lenient import iso, pick, quote, run_moment
 from nexla_mcp.runbooks.shapes.messages import Change
 
 _FAR = timedelta(days=40)
@@ -136,14 +136,14 @@ def _cron(case: Case, source: Stage, config: dict[str, Any], change: Change | No
 def _hypothesis(
     case: Case, source: Stage, cause: str, score: int, fact: str, following: Any, changed: Change | None
 ) -> Hypothesis:
-    config = source.detail.get("source_config") or {}
+    config = source.detail.get("source_config")
     evidence = [
         Evidence(
             "sources_get",
             "source",
             source.id,
             f"start.cron {'next fires ' + (iso(following) or '') if following else 'as stored'}",
-            quote(config.get("start.cron"), 80),
+            quote(pick(config, "start.cron"), 80),
         ),
         status_of(source),
     ]
@@ -220,7 +220,7 @@ def _config_lost(case: Case, source: Stage, change: Change, lost: list[str]) -> 
             "sources_get",
             "source",
             source.id,
-            f"source_config now has: {quote(', '.join(sorted(source.detail.get('source_config') or {})), 150)}",
+            f"source_config now has: {quote(', '.join(_names(source)), 150)}",
         ),
         Evidence("metrics_get_resource_metrics_by_run", "source", source.id, f"newest run: {at(case.history.newest)}"),
         status_of(source),
@@ -250,6 +250,12 @@ def _config_lost(case: Case, source: Stage, change: Change, lost: list[str]) -> 
 
 def _last_change(case: Case, source: Stage) -> Change | None:
     return next((c for c in reversed(case.changes(source)) if "source_config" in c.fields), None)
+
+
+def _names(source: Stage) -> list[str]:
+    """The names in the stored source_config."""
+    config = source.detail.get("source_config")
+    return sorted(config) if isinstance(config, dict) else []
 
 
 def _lost(change: Change, config: dict[str, Any]) -> list[str]:
