@@ -19,9 +19,11 @@ async def run_stdio(runtime: Runtime) -> None:
     """Serve one client over stdin and stdout until it closes them."""
     from mcp.server.stdio import stdio_server
 
+    from nexla_mcp.server.unreadable import Readable
+
     server = build_server(runtime)
     async with stdio_server() as (read, write):
-        await server.run(read, write, server.create_initialization_options())
+        await server.run(Readable(read, write), write, server.create_initialization_options())
 
 
 async def run_http(runtime: Runtime, address: str) -> None:
