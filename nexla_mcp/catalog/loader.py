@@ -45,11 +45,19 @@ def load_catalog(root: Path | None = None) -> Catalog:
         raise SpecError(f"No tool specs in {root}: reinstall nexla-mcp.")
     _refuse_duplicates([(s.toolset, o.name) for s in toolsets for o in s.operations])
     _refuse_duplicates([("runbooks or catalogue", t.name) for t in tools])
-    catalog = Catalog(toolsets, tools)
+    catalog = Catalog(toolsets, _with_shared_schemas(tools))
     for toolset in toolsets:
         for operation in toolset.operations:
             _check_references(toolset, operation, catalog)
     return catalog
+
+
+def _with_shared_schemas(tools: list[ToolSpec]) -> list[ToolSpec]:
+    schemas = {tool.name: tool.output_schema for tool in tools}
+    for tool in tools:
+        if tool.answers_as and not schemas.get(tool.answers_as):
+            raise SpecError(f"{tool.name}: answers_as names {tool.answers_as}, which has no output_schema.")
+    return [t.model_copy(update={"output_schema": schemas[t.answers_as]}) if t.answers_as else t for t in tools]
 
 
 def _read(path: Path, record: type[_Record]) -> _Record:

@@ -285,6 +285,7 @@ class ToolSpec(Record):
     parameters: dict[str, ValueSchema] = Field(default_factory=dict)
     required: tuple[str, ...] = ()
     output_schema: dict[str, Any] = Field(default_factory=dict)
+    answers_as: str = Field(default="", description="The tool whose output_schema this one shares.")
     uses: tuple[str, ...] = ()
     lean: bool = False
     synonyms: tuple[str, ...] = ()

@@ -80,6 +80,25 @@ async def send_and_settle(
         raise
 
 
+async def look_up(
+    client: NexlaClient,
+    catalog: Catalog,
+    operation: Operation,
+    arguments: Mapping[str, Any],
+    before: Any,
+    age_s: float,
+) -> tuple[Verdict, str, Any]:
+    """What became of a change that was sent ``age_s`` seconds ago by a process that is gone.
+
+    Returns the verdict, what was seen, and of a create what was made.
+    """
+    request = client.request(operation, arguments)
+    began = client.server_clock.monotonic() - age_s
+    question = _Question(client, catalog, operation, arguments, request, before, began, late=False)
+    fit = await _find_out(question)
+    return fit.verdict, fit.seen, question.notes.get("made")
+
+
 async def _settle(
     client: NexlaClient,
     catalog: Catalog,

@@ -154,7 +154,13 @@ async def dispatch(call: Call, name: str, arguments: dict[str, Any]) -> Outcome:
     view = View(tuple(fitted.get("fields", ())), fitted.get("view") == "full")
     call = Call(call.runtime, call.progress, call.protocol_version, call.asker, call.client_name, view)
     handler = HANDLERS.get(record.name)
-    return await (handler(call, fitted) if handler else run(call, record, fitted))
+    if handler is not None:
+        return await handler(call, fitted)
+    if record.hints.read_only:
+        return await run(call, record, fitted)
+    from nexla_mcp.server.runs import start
+
+    return await start(call, record, fitted)
 
 
 def _controls(steering: dict[str, Any]) -> dict[str, Any]:

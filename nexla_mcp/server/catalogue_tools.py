@@ -24,6 +24,7 @@ from nexla_mcp.server.execute import UNDOCUMENTED, change, executor_of, read
 from nexla_mcp.server.history import get_change, list_changes, revert_change
 from nexla_mcp.server.outcome import Outcome, failure
 from nexla_mcp.server.resources_of_a_kind import get_resource, list_resources
+from nexla_mcp.server.runs import cancel_run, get_run, list_runs, resume_run
 
 Handler = Callable[[Call, Mapping[str, Any]], Awaitable[Outcome]]
 _ASKED = {
@@ -257,4 +258,8 @@ HANDLERS: dict[str, Handler] = {
     "nexla_history_list_changes": list_changes,
     "nexla_history_get_change": get_change,
     "nexla_history_revert_change": revert_change,
+    "nexla_runs_list": list_runs,
+    "nexla_runs_get": get_run,
+    "nexla_runs_resume": resume_run,
+    "nexla_runs_cancel": cancel_run,
 }

@@ -16,10 +16,9 @@ import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from nexla_mcp.arguments.check import ArgumentError, check
-from nexla_mcp.catalog.records import Operation
-from nexla_mcp.client.errors import AuthenticationError, NexlaError, NotConfiguredError
 from nexla_mcp.output.render import table
 from nexla_mcp.output.results import shape
+from nexla_mcp.policy.taking_back import looking, read_now
 from nexla_mcp.policy.undo import NoWayBackError, fill, way_back
 from nexla_mcp.server.call import Call, Controls
 from nexla_mcp.server.execute import TakingBack, change
@@ -101,7 +100,7 @@ async def revert_change(call: Call, arguments: Mapping[str, Any]) -> Outcome:
         )
     catalog = call.runtime.catalog
     try:
-        back = way_back(catalog, entry, await _now(call.runtime, catalog.operations.get(entry.operation), entry))
+        back = way_back(catalog, entry, await read_now(call.runtime.client, catalog, entry))
         fitted = check(back.operation, back.arguments)
     except NoWayBackError as error:
         return failure(f"Change {number} cannot be taken back. {error} Nothing was changed.", decision="invalid")
@@ -189,12 +188,12 @@ def _next(call: Call, entry: Change) -> dict[str, Any] | None:
     if operation is None:
         return None
     if entry.state == "unknown":
-        looking = _looking(operation)
-        if looking is None:
+        read = looking(operation)
+        if read is None:
             return None
         return {
             "tool": "nexla_read",
-            "arguments": {"operation": looking.operation, "arguments": fill(looking.arguments, entry.arguments)},
+            "arguments": {"operation": read.operation, "arguments": fill(read.arguments, entry.arguments)},
         }
     if entry.state == "applied" and entry.taken_back_by is None and operation.undo and operation.undo.operation:
         return {
@@ -202,25 +201,6 @@ def _next(call: Call, entry: Change) -> dict[str, Any] | None:
             "arguments": {"operation": "history_revert_change", "arguments": {"change_id": entry.id}},
         }
     return None
-
-
-def _looking(operation: Operation) -> Any:
-    preview = operation.preview
-    return (preview.current or preview.target) if preview else None
-
-
-async def _now(runtime: Runtime, operation: Operation | None, entry: Change) -> Any:
-    """What the before-image would show today; None when it cannot be read."""
-    looking = _looking(operation) if operation else None
-    if looking is None:
-        return None
-    try:
-        other = runtime.catalog.operation(looking.operation)
-        return (await runtime.client.call(other, fill(looking.arguments, entry.arguments))).body
-    except (AuthenticationError, NotConfiguredError):
-        raise
-    except NexlaError:
-        return None
 
 
 def _no_such(number: int) -> Outcome:

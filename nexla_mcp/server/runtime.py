@@ -9,7 +9,9 @@ tools gets its answer at once.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -29,11 +31,17 @@ if TYPE_CHECKING:
     from nexla_mcp.client.client import NexlaClient
     from nexla_mcp.client.permits import PermitLedger
     from nexla_mcp.policy.gate import Gate
+    from nexla_mcp.runs.engine import Engine
+    from nexla_mcp.runs.secrets import Secrets
     from nexla_mcp.server.confirm_page import LocalPages
     from nexla_mcp.state.changes import ChangeLog
     from nexla_mcp.state.receipts import Receipts
+    from nexla_mcp.state.run_log import RunLog
     from nexla_mcp.state.store import StateStore
 
+START_FIRST_S = 1.0
+"""Whoever connects is answered first; then what was left behind is looked for."""
+_LOG = logging.getLogger(__name__)
 SANDBOX_URL = "http://nexla.sandbox"
 
 
@@ -61,13 +69,35 @@ class Runtime:
     async def open(cls, settings: Settings, *, sandbox: bool = False, transport_name: str = "stdio") -> AsyncIterator[Self]:
         """A runtime whose client is closed at the end."""
         runtime = cls(settings, load_catalog(), sandbox=sandbox, transport_name=transport_name)
+        looking = asyncio.create_task(runtime.go_on_with_runs())
         try:
             yield runtime
         finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
             await runtime.aclose()
+
+    async def go_on_with_runs(self) -> None:
+        """Go on with the runs that a dead process has left behind. Where there are none, nothing is imported."""
+        from nexla_mcp.state.left_behind import anything_left_behind
+
+        await asyncio.sleep(START_FIRST_S)
+        folder = None if self.sandbox else self.settings.state_dir
+        if (
+            self.settings.read_only
+            or self.sandbox
+            or not anything_left_behind(folder, shared=self.settings.state_url is not None)
+        ):
+            return
+        try:
+            await self.engine.recover()
+        except Exception as error:
+            _LOG.warning("Runs that were left behind could not be gone on with (%s).", type(error).__name__)
 
     async def aclose(self) -> None:
         """Close what was opened."""
+        if "engine" in self.__dict__:
+            await self.engine.close()
         if "pages" in self.__dict__:
             self.pages.close()
         if "client" in self.__dict__:
@@ -146,6 +176,30 @@ class Runtime:
         from nexla_mcp.state.changes import ChangeLog
 
         return ChangeLog(self.state, self.principal)
+
+    @cached_property
+    def runs(self) -> RunLog:
+        """The runs of this principal."""
+        from nexla_mcp.state.run_log import RunLog
+
+        return RunLog(self.state, self.principal)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """What this process was told and must not write down."""
+        from nexla_mcp.runs.secrets import Secrets
+
+        return Secrets()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What carries out runs; it opens DBOS with the first run."""
+        from nexla_mcp.runs.engine import Engine
+        from nexla_mcp.runs.steps import Steps
+        from nexla_mcp.state.folder import state_folder
+
+        steps = Steps(self.client, self.catalog, self.changes, self.ledger, self.secrets)
+        return Engine(steps, self.runs, None if self.sandbox else state_folder(self.settings.state_dir))
 
     @cached_property
     def search(self) -> SearchIndex:

@@ -159,6 +159,21 @@ class ChangeLog:
 
         return await self.store.run(work)
 
+    async def of_step(self, run_id: str) -> Change | None:
+        """The newest change that a step of a run has made, or None when it has sent nothing."""
+
+        def work(connection: Connection) -> Change | None:
+            from sqlalchemy import select
+
+            from nexla_mcp.state.tables import CHANGES
+
+            self._recover(connection)
+            mine = (CHANGES.c.principal == self.principal, CHANGES.c.run_id == run_id)
+            row = connection.execute(select(CHANGES).where(*mine).order_by(CHANGES.c.id.desc()).limit(1)).first()
+            return _change(row) if row else None
+
+        return await self.store.run(work)
+
     async def get(self, number: int) -> Change | None:
         """One change by its number, or None when there is none (any more) of this principal."""
 
@@ -185,7 +200,7 @@ class ChangeLog:
             columns.state == "under way", columns.process != _PROCESS
         )
         now = self.store.clock()
-        lost = [r.id for r in connection.execute(open_rows) if now - r.started > _LONGEST_S or _is_dead(r.host, r.pid)]
+        lost = [r.id for r in connection.execute(open_rows) if now - r.started > _LONGEST_S or is_dead(r.host, r.pid)]
         if lost:
             words = "The server ended before the reply came."
             connection.execute(CHANGES.update().where(columns.id.in_(lost)).values(state="unknown", error=words))
@@ -206,7 +221,7 @@ class ChangeLog:
         connection.execute(CHANGES.delete().where(columns.id < oldest))
 
 
-def _is_dead(host: str, pid: int) -> bool:
+def is_dead(host: str, pid: int) -> bool:
     """True when the process of a line surely is gone: it ran on this machine, and its number is free or ours."""
     if host != socket.gethostname()[:255] or os.name != "posix":
         return False

@@ -69,3 +69,31 @@ CHANGES = Table(
     Index("changes_under_way", "state"),
     sqlite_autoincrement=True,
 )
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("principal", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("runbook", String(64), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("client", String(80), nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    Column("started", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Index("runs_of_a_principal", "principal", "started"),
+)
+
+EXECUTORS = Table(
+    "executors",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("principal", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("beat", Float, nullable=False),
+)
