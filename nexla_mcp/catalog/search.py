@@ -7,7 +7,7 @@ How ranking works. Three kinds of evidence are weighed and added up.
 description. *Wordings*: how likely it is that an operation is asked for in these words (``wordings.py``). *Meaning*: the
 vocabulary finds things (flow, credential, run...) and actions (pause, share, list...) in the request and, in the same way,
 in the name of every operation. What they have in common counts for the operation, the rarer the more; a resource that was
-not named, or a topic nobody asked for, counts against it. A question counts against what changes something, a bare plural
+not named counts against it. A question counts against what changes something, a bare plural
 for the list, a number against it; an undocumented or deprecated route comes after its twin. What each weighs stands in
 ``tool_specs/search/weights.json``, learned by ``benchmarks/search_weights.py``.
 """
@@ -36,14 +36,14 @@ EVIDENCE = (
     "resource",
     "topic",
     "action",
-    "topic not asked for",
     "resource not named",
     "plural for a list",
     "number for a list",
     "question for a change",
+    "long name",
     "undocumented",
     "deprecated",
-    "runbook",
+    "tool of this server",
 )
 _COMMON_ACTION = 4.0  # an action is not worth more than this, however rare
 _CLAUSE = re.compile(r"[.;:,]\s")
@@ -75,7 +75,8 @@ class Entry:
     actions: frozenset[str]
     also: frozenset[str]
     reads: bool
-    runbook: bool = False
+    length: int = 1
+    tool: bool = False
     undocumented: bool = False
     deprecated: bool = False
 
@@ -107,7 +108,7 @@ class SearchIndex:
         if exact is not None and exact.name in scores:
             scores[exact.name] += 1000
         elif not any(any(of[:5]) for of in evidence.values()):  # nothing was understood: where one may start
-            scores = {name: float(entry.runbook) for name, entry in self._entries.items()}
+            scores = {name: float(self._toolset(record) == "runbook") for name, record in self._records.items()}
         inside = [n for n, r in self._records.items() if toolset in (None, self._toolset(r))] or list(scores)
         ranked = sorted(inside, key=lambda name: (-scores[name], name))
         return [self._hit(name, -scores[name]) for name in ranked[:limit]]
@@ -127,18 +128,18 @@ class SearchIndex:
         topics = (entry.topics | entry.also - self._resources) & things
         done = (entry.actions | entry.also) & actions
         others = entry.topics - things
-        wanted = entry.runbook and bool(topics or (not entry.topics and done))
+        wanted = entry.tool and bool(topics or (not entry.topics and done))
         lists = entry.reads and "list" in entry.actions | entry.also and not others
         bare = not asked.numbered and all(w < 0.6 for a, w in asked.actions.items() if a not in _READING)
         return (
             math.fsum(rarity[c] * asked.things[c] for c in resources & entry.resources),
             math.fsum(rarity[c] * asked.things[c] for c in topics),
             math.fsum(min(_COMMON_ACTION, rarity[c]) * asked.actions[c] for c in done),
-            math.fsum(rarity[c] for c in others),
-            float(not (wanted if entry.runbook else resources)),
+            float(not (wanted if entry.tool else resources)),
             float(lists and bare and bool((entry.topics | entry.resources) & asked.plurals)),
             float(lists and asked.numbered),
             float(asked.question and not entry.reads),
+            math.log(entry.length),
             float(entry.undocumented),
             float(entry.deprecated),
             float(wanted),
@@ -170,7 +171,7 @@ class SearchIndex:
 
     def _family(self, record: Operation | ToolSpec) -> Family:
         if isinstance(record, ToolSpec):
-            return Family(record.name, record.name)
+            return Family(record.toolset or record.name, record.name)
         toolset = self._catalog.toolset_of(record)
         return Family(toolset, record.name.removeprefix(f"{toolset}_"))
 
@@ -194,8 +195,9 @@ class SearchIndex:
         also = self._vocabulary.meanings.get(record.name, frozenset())
         actions = (named - things) & set(name.split("_")) or named - things
         if isinstance(record, ToolSpec):
-            topics, runbook = named & things - self._resources, record.kind == "runbook"
-            return Entry(frozenset(), topics, frozenset() if topics else actions, also, record.hints.read_only, runbook)
+            topics = named & things - self._resources if record.kind == "runbook" else also & things
+            actions = frozenset() if record.kind == "runbook" and topics else actions
+            return Entry(frozenset(), topics, actions, also, record.hints.read_only, tool=True)
         resources = self._things(self._catalog.toolset_of(record))
         if record.reads and not actions:
             actions |= {"get"}
@@ -207,6 +209,7 @@ class SearchIndex:
             actions,
             also,
             record.reads,
+            length=len(self._family(record).action.split("_")),
             undocumented=not record.documented,
             deprecated=name.endswith("_legacy") or name.startswith("data_flows_"),
         )

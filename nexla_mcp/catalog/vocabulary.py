@@ -36,11 +36,18 @@ _CLAUSE = re.compile(r"[,.;:!?]+(?:\s+|$)|\s+-+\s+|\b(?:and|but|because|so that)
 _QUESTION = re.compile(
     r"^\W*(?:which|what|whats|who|whos|whose|is|are|did|does|has|have|was|were|when|where|wheres"
     r"|how (?:many|much|far|often|old|long|big|is|are))\b(?! (?:do|can|should|must) (?:i|we)\b)"
+    r"|\b(?:is|are) there\b"
 )
 _ERROR = re.compile(r"""[{"']\s*(?:error|message|status)\b|\w+(?:Error|Exception)\b|^\W*[45]\d\d\b|[Tt]raceback""")
 _WHO_DID = re.compile(
     r"\bwho (?:else |has |have |had |just |last |recently )*"
     r"(?:(?!need|want|allow|call|nam)\w+ed|set|put|made|did|broke|wrote|took|cut|shut)\b"
+)
+_QUOTED = (  # what stands for a thing instead of naming it
+    (re.compile(r"\S+@\S+\.\w+"), " somebody "),
+    (re.compile(r"\b(?:https?|s3a?|gs|sftp|ftp|abfss?)://\S+"), " path "),
+    (re.compile(r"\b[\w/.-]+\.(?:csv|tsv|txt|json|jsonl|parquet|avro|orc|xlsx?|xml|gz|zip)\b"), " file "),
+    (re.compile(r"\{[^{}]{3,}\}"), " json "),
 )
 _NOT = re.compile(r"\b(do|does|did|is|are|was|were|has|have|ca|could|should|would|must|need|wo)n'?t\b")
 _NEGATIONS = frozenset({"not", "never", "without", "no"})
@@ -88,7 +95,7 @@ class Vocabulary:
         plurals: set[str] = set()
         weights: dict[str, float] = {}
         for clause in _CLAUSE.split(lower):
-            raw = _WORD.findall(clause)
+            raw = self._words(clause)
             repaired = [self.repair(word) for word in raw]
             words += repaired
             plurals |= self._plurals(repaired, raw)
@@ -109,7 +116,7 @@ class Vocabulary:
 
     def marks(self, text: str) -> frozenset[str]:
         """What can be counted in a text: its words, their groups, pairs of neighbours, and concepts (``C:pause``)."""
-        words = ["#" if word.isdigit() else self.repair(word) for word in _WORD.findall(_plain(text))]
+        words = ["#" if word.isdigit() else self.repair(word) for word in self._words(_plain(text))]
         pairs = map(" ".join, pairwise(["^", *words, "$"]))
         groups = (self.alike[word] for word in words if word in self.alike)
         return frozenset((*words, *groups, *pairs, *(f"C:{concept}" for concept in self.concepts(["^", *words, "$"]))))
@@ -163,6 +170,16 @@ class Vocabulary:
             if concept in self.things and phrase == tuple(words[start : end + 1])
         }
 
+    def _words(self, text: str) -> list[str]:
+        """The words of small letters; two that were run together ("healthcheck") are taken apart."""
+        return [part for word in _WORD.findall(text) for part in self._parts(word)]
+
+    def _parts(self, word: str) -> tuple[str, ...]:
+        if len(word) < 7 or word.isdigit() or _stem(word) in self.known:
+            return (word,)
+        splits = ((word[:i], word[i:]) for i in range(3, len(word) - 2))
+        return next((two for two in splits if all(self.known[_stem(part)] > 3 for part in two)), (word,))
+
     def repair(self, word: str) -> str:
         """The stem of ``word``; for an unknown word that of the known one a single slip of the fingers away."""
         stem = _stem(word)
@@ -199,6 +216,8 @@ def stems(text: str) -> list[str]:
 def _plain(text: str) -> str:
     """Small ASCII letters; CamelCase taken apart, "isn't" written out."""
     plain = unicodedata.normalize("NFKD", text[:_MAX_CHARS]).encode("ascii", "ignore").decode()
+    for pattern, words in _QUOTED:
+        plain = pattern.sub(words, plain)
     return _NOT.sub(r"\1 not", _CAMEL.sub(" ", plain).lower()).replace("'", "")
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from nexla_mcp.catalog.loader import data_root
-from nexla_mcp.catalog.vocabulary import Vocabulary
+from nexla_mcp.catalog.vocabulary import Vocabulary, stems
 
 MIXTURE = {"operation": 0.3, "resource": 0.2, "action": 0.2, "everything": 0.3}
 
@@ -51,6 +51,7 @@ class Wordings:
         more = json.loads((data_root("tool_specs") / "search" / "wordings.json").read_bytes())
         written = [("operation", name, phrases) for name, phrases in texts.items()]
         written += [(kind[:-1], key, "; ".join(lines).split("; ")) for kind, keys in more.items() for key, lines in keys.items()]
+        vocabulary.known.update(word for *_, phrases in written for phrase in phrases for word in stems(phrase))
         for kind, key, phrases in written:
             level = (kind, key)
             if level in self._members:

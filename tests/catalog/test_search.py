@@ -127,6 +127,25 @@ def test_the_vocabulary_speaks_of_what_exists(catalog: Catalog) -> None:
     assert not data["things"].keys() & data["actions"].keys()
 
 
+def test_the_wordings_speak_of_what_exists(catalog: Catalog) -> None:
+    file = Path(__file__).parents[2] / "tool_specs" / "search" / "wordings.json"
+    data = json.loads(file.read_text())
+    awaited = {name for question in QUESTIONS for name in question["answers"]}
+    actions = {name.removeprefix(f"{catalog.toolset_of(o)}_") for name, o in catalog.operations.items()}
+
+    assert data["operations"].keys() <= catalog.operations.keys() | catalog.tools.keys() | awaited
+    assert data["resources"].keys() <= set(catalog.toolset_names)
+    assert data["actions"].keys() <= actions
+
+
+def test_what_stands_for_a_thing_is_read_as_one(index: SearchIndex) -> None:
+    together, apart = index.search("healthcheck of the orders flow", limit=3), index.search("health check of the orders flow", limit=3)
+
+    assert together == apart
+    assert index.search("let jo@acme.example.com see source 5", limit=1)[0].name == "sources_add_accessors"
+    assert index.search("reingest exports/orders_07.csv", limit=1)[0].name == "sources_reingest_file"
+
+
 def test_a_verb_that_is_denied_or_told_is_not_what_is_asked() -> None:
     vocabulary = load_vocabulary()
 
