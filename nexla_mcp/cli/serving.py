@@ -21,7 +21,18 @@ def serve(
     profile: ProfileOption = None,
     toolsets: ToolsetsOption = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Refuse every call that changes something.")] = False,
-    confirm: Annotated[str | None, typer.Option("--confirm", help="How changes are confirmed.", show_default="auto")] = None,
+    confirm: Annotated[
+        str | None,
+        typer.Option("--confirm", help="How changes are confirmed: auto, page, ticket, deny or off.", show_default="auto"),
+    ] = None,
+    confirm_off: Annotated[
+        str | None,
+        typer.Option(
+            "--confirm-off-operations",
+            metavar="NAMES",
+            help="With --confirm off: the operations that nobody is asked about, comma-separated.",
+        ),
+    ] = None,
     log_level: Annotated[
         str | None, typer.Option("--log-level", help="debug, info, warning or error.", show_default="warning")
     ] = None,
@@ -37,7 +48,12 @@ def serve(
     from nexla_mcp.server.transports import AddressError, run_http, run_stdio
 
     settings = settings_from(
-        profile=profile, toolsets=toolsets, read_only=read_only or None, confirm=confirm, log_level=log_level
+        profile=profile,
+        toolsets=toolsets,
+        read_only=read_only or None,
+        confirm=confirm,
+        confirm_off=confirm_off,
+        log_level=log_level,
     )
     logging.basicConfig(stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines would carry whole URLs

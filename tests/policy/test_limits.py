@@ -13,7 +13,7 @@ from nexla_mcp.server.app import build_server
 from nexla_mcp.server.listing import UnknownOperationError
 from nexla_mcp.server.runtime import Runtime
 from nexla_mcp.settings import Settings
-from tests.conftest import answer, text_of
+from tests.conftest import Connect, answer, text_of
 from tests.in_process import CATALOG, client_of
 
 PAUSE = {"operation": "flows_pause", "arguments": {"flow_id": 6010}}
@@ -163,6 +163,13 @@ def test_off_has_to_name_operations_that_exist() -> None:
     for name in ("flow_pause_all", "flows_list"):
         with pytest.raises(UnknownOperationError, match="is no operation that is asked about"):
             build_server(Runtime(Settings(confirm="off", confirm_off=name), CATALOG))  # type: ignore[arg-type]
+
+
+async def test_off_is_given_on_the_command_line(sandbox: RunningSandbox, connect: Connect) -> None:
+    options = ("--confirm", "off", "--confirm-off-operations", "flows.pause,sources_update")
+    async with connect(sandbox.url, *options) as client:
+        told = await client.call_tool("nexla_whoami", {})
+    assert told.structured_content["server"]["not_asked_about"] == ["flows_pause", "sources_update"]
 
 
 async def test_a_client_that_agrees_by_itself_is_visible(sandbox: RunningSandbox, tmp_path: Path, era: str) -> None:
