@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from nexla_mcp.catalog.records import Operation, Parameter, Wire
 from nexla_mcp.client.errors import ValidationError
-from nexla_mcp.output.untrusted import looks_secret
+from nexla_mcp.output.untrusted import NAMED, looks_secret, names_secret
 
 SEGMENTS = {"source": "data_sources", "nexset": "data_sets", "destination": "data_sinks"}
 KINDS = {"source": "SOURCE", "nexset": "DATASET", "destination": "SINK"}
@@ -248,7 +248,10 @@ def _secret_leaves(value: Any, *, hidden: bool) -> Iterator[str]:
     while waiting:
         value, hidden = waiting.pop()
         if isinstance(value, dict):
-            waiting += [(v, hidden or looks_secret(str(k)) or bool(_SECRET_WORD.search(str(k)))) for k, v in value.items()]
+            named = NAMED if names_secret(value) else ()
+            waiting += [
+                (v, hidden or looks_secret(str(k)) or k in named or bool(_SECRET_WORD.search(str(k)))) for k, v in value.items()
+            ]
         elif isinstance(value, list):
             waiting += [(inner, hidden) for inner in value]
         elif hidden and isinstance(value, str) and len(value) >= SHORTEST_SECRET:

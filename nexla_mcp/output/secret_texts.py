@@ -19,6 +19,7 @@ _NAMES = (
     r"|private_?key|service_?key|x-amz-signature|x-amz-security-token|x-amz-credential)"
 )
 _VALUE_END = r"\s;,&\"'<>)\]}\\"
+_QUOTE = r"\\{0,3}[\"']"
 _PEM = "[A-Z ]{0,40}PRIVATE KEY-----"
 _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
     # key=value in URLs, connection strings and settings; the key's own characters before the word are free: db_password=
@@ -26,6 +27,15 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
     (("=",), re.compile(rf"[_.-]{_NAMES}=(?P<secret>[^{_VALUE_END}]+)", re.I)),
     # "key": "value" in JSON, also inside a string; 'key': 'value' as Python writes it
     (('"', "'"), re.compile(rf"{_NAMES}\\?[\"']\s?[:=]\s?\\?[\"'](?P<secret>[^\"'\\]+)", re.I)),
+    # {"name": "Authorization", "value": "..."} in JSON, also inside a string
+    (
+        ('"value', "'value"),
+        re.compile(
+            rf"(?<=[a-z_-]){_QUOTE}:\s?{_QUOTE}(?:[a-z0-9]+[_.-])?(?:{_NAMES}|authorization|cookie){_QUOTE},\s?"
+            rf"{_QUOTE}value{_QUOTE}:\s?{_QUOTE}(?P<secret>[^\"'\\]+)",
+            re.I,
+        ),
+    ),
     # password: value in prose, when the value looks like one
     ((":",), re.compile(rf"(?<![a-z]){_NAMES}: (?P<secret>(?=[^{_VALUE_END}]*\d)[^{_VALUE_END}]{{8,}})", re.I)),
     (("eyJ",), re.compile(r"(?<![A-Za-z0-9_-])(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?)")),

@@ -18,7 +18,7 @@ from typing import Any
 
 from nexla_mcp.output.secret_texts import MASKED, mask, mask_texts
 
-__all__ = ["clean", "clean_text", "looks_secret", "mask"]
+__all__ = ["NAMED", "clean", "clean_text", "looks_secret", "mask", "names_secret"]
 
 DEEPEST = 150
 _SECRET_KEYS = re.compile(
@@ -31,7 +31,7 @@ _SECRET_KEYS = re.compile(
 )
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[.\-\s]+")
 _NAMING = ("name", "key", "field", "header", "parameter", "property")
-_NAMED = ("value", "values", "default", "before", "after", "old", "new", "from", "to")
+NAMED = ("value", "values", "default", "before", "after", "old", "new", "from", "to")
 _ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[@-Z\\-_]")
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
@@ -61,6 +61,11 @@ def looks_secret(key: str) -> bool:
     return bool(_SECRET_KEYS.search(_WORD_BREAK.sub("_", key)))
 
 
+def names_secret(value: dict[Any, Any]) -> bool:
+    """True for {"name": "Authorization", "value": ...}: the secret stands under one of ``NAMED``."""
+    return any(isinstance(value.get(key), str) and looks_secret(value[key]) for key in _NAMING)
+
+
 def _walk(value: Any, sensitive: set[tuple[str, ...]], path: tuple[str, ...], depth: int) -> Any:
     if isinstance(value, str):
         return clean_text(value)
@@ -70,14 +75,14 @@ def _walk(value: Any, sensitive: set[tuple[str, ...]], path: tuple[str, ...], de
         return [_walk(item, sensitive, path, depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
-    named = any(isinstance(value.get(key), str) and looks_secret(value[key]) for key in _NAMING)
+    named = names_secret(value)
     cleaned: dict[str, Any] = {}
     for key, content in value.items():
         name = clean_text(str(key))
         here = (*path, name)
         if here in sensitive and isinstance(content, list | dict):
             cleaned[name] = _mask_inside(content, depth + 1)
-        elif here in sensitive or looks_secret(name) or (named and name.lower() in _NAMED):
+        elif here in sensitive or looks_secret(name) or (named and name.lower() in NAMED):
             cleaned[name] = _mask_inside(content, depth + 1) if isinstance(content, list | dict) else _masked(content)
         else:
             cleaned[name] = _walk(content, sensitive, here, depth + 1)

@@ -22,7 +22,7 @@ from nexla_mcp.client.errors import NexlaError
 from nexla_mcp.client.outcome_lookup import send_and_settle
 from nexla_mcp.client.permits import Permit
 from nexla_mcp.client.replies import Reply
-from nexla_mcp.output.untrusted import clean
+from nexla_mcp.output.untrusted import clean, clean_text
 from nexla_mcp.policy.decision import Evidence
 from nexla_mcp.policy.diff import one_line
 from nexla_mcp.policy.plan import Plan, request_preview, sensitive_names, shown_arguments
@@ -70,7 +70,9 @@ async def carry_out(
     except NexlaError as error:
         error.details = error.details | {"change_id": number}
         picked = picked_values(operation, error.details.get("outcome", {}).get("made"))
-        await _settle(log, number, _state_of(error), picked=clean(picked), status=error.status_code, error=error.message)
+        await _settle(
+            log, number, _state_of(error), picked=clean(picked), status=error.status_code, error=clean_text(error.message)
+        )
         raise
     except BaseException as error:
         await _settle(log, number, "unknown", error=f"The call was broken off ({type(error).__name__}) before the reply came.")

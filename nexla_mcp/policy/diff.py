@@ -18,6 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from nexla_mcp.output.untrusted import clean
+
 READ_ONLY_KEYS = frozenset({"created_at", "updated_at"})
 _IDENTITIES = ("id", "data_source_id", "data_set_id", "email", "client_identifier", "email_domain", "name")
 _UNKNOWN = object()
@@ -132,7 +134,7 @@ def _plain(item: dict[str, Any]) -> str:
     if isinstance(spec, dict) and isinstance(script, str) and spec.get("encoding") == "base64":
         with suppress(ValueError):
             item = {**item, "spec": {**spec, "script": base64.b64decode(script, validate=True).decode()}}
-    return json.dumps(item, ensure_ascii=False, default=str)
+    return json.dumps(clean(item), ensure_ascii=False, default=str)
 
 
 def one_line(value: Any, limit: int = 120) -> str:
@@ -166,7 +168,8 @@ def _difference(old: Any, new: Any) -> str:
             or (key == "type" and str(old[key]).lower() == str(value).lower())
         ):
             continue
-        words.append(f"{key} {_brief(old[key], 60)} -> {_brief(value, 60)}")
+        before, after = (next(iter(clean({key: side}).values())) for side in (old[key], value))
+        words.append(f"{key} {_brief(before, 60)} -> {_brief(after, 60)}")
     return ", ".join(words)
 
 

@@ -47,7 +47,7 @@ def differences(
         _lists(told, change, operation, given, _listed(operation, target, current), names)
     else:
         for name in preview.targets:
-            told.targets += dict.fromkeys(_target_words(arguments.get(name), names))
+            told.targets += dict.fromkeys(_target_words(clean(arguments.get(name)), names))
         if told.targets:
             told.effects.append(f"Touches: {', '.join(told.targets)}")
     return told

@@ -23,14 +23,14 @@ PATIENCE_S = 20.0
 
 
 class Wire:
-    """``nexla-mcp serve --sandbox`` in one protocol era."""
+    """``nexla-mcp serve`` in one protocol era, over the built-in sandbox unless a URL is given."""
 
-    def __init__(self, folder: Path, era: str) -> None:
+    def __init__(self, folder: Path, era: str, *options: str, url: str | None = None, **env: str) -> None:
         self.era = era
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        command = [SCRIPT, "serve", "--sandbox"]
+        command = [SCRIPT, "serve", *options, *([] if url else ["--sandbox"])]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=environment(folder, None)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=environment(folder, url, **env)
         )
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -161,3 +161,16 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_can_be_cleaned_and_sent(value: Any) -> None:
     json.dumps(clean(value)).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name":"Authorization","value":"s3cr3t-4711"}',
+        '{\\"name\\": \\"X-Api-Key\\", \\"value\\": \\"s3cr3t-4711\\"}',
+        "{'key': 'client_secret', 'value': 's3cr3t-4711'}",
+    ],
+)
+def test_a_header_in_a_text_is_masked_by_its_name(text: str) -> None:
+    assert "s3cr3t-4711" not in clean_text(f"sent {text} and failed")
+    assert '"value":"plain-4711"' in clean_text('{"name":"Accept","value":"plain-4711"}')

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from nexla_mcp.output.untrusted import clean
 from nexla_mcp.runbooks.shapes.lenient import as_object, pick, text_of, whole
 
 
@@ -77,9 +78,15 @@ def grouped(rejected: list[Rejected]) -> list[Reason]:
     reasons = []
     for items in sorted(forms.values(), key=len, reverse=True):
         name = _field(items)
-        values = tuple(str(v) for v, _ in Counter(repr(i.record.get(name)) for i in items if _has(i.record, name)).most_common(3))
+        seen = Counter(repr(_shown(name, i.record.get(name))) for i in items if _has(i.record, name))
+        values = tuple(str(v) for v, _ in seen.most_common(3))
         reasons.append(Reason(len(items), len(rejected), items[0].error, name, values))
     return reasons
+
+
+def _shown(name: str | None, value: Any) -> Any:
+    """A value of a record, without what its field's name says is a secret."""
+    return next(iter(clean({name: value}).values())) if name else value
 
 
 def _field(items: list[Rejected]) -> str | None:
