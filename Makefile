@@ -32,8 +32,9 @@ bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis, the 
 chaos: $(DEV_STAMP)  ## Thousands of calls under random faults: what was told against what happened; nexla-sdk beside it
 	$(BIN)/python -m benchmarks.chaos
 
-scenarios: $(DEV_STAMP)  ## Known and unseen incidents and healthy flows: judged, requests counted, timed; 1 below target
+scenarios: $(DEV_STAMP)  ## Known and unseen incidents and healthy flows, judged and timed; 500 flows next to nexla-sdk; 1 below target
 	$(BIN)/python -m benchmarks.scenarios
+	$(BIN)/python -m benchmarks.triage_500
 
 format: $(DEV_STAMP)  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

@@ -1,14 +1,16 @@
 """nexla_triage: what is broken in the organisation, and what do the failures share?
 
-    answer = await triage(facts, {"since": "2026-11-20", "limit": 8})
+    answer = await triage(facts, {"since": "2026-11-20", "limit": 40})
 
-Lists first (flows with their newest runs, health, ERROR notifications); only what looks suspicious is
-examined as nexla_debug_flow would. Findings with the same cause at the same resource are one finding.
+Lists first (flows with their newest runs, health, ERROR notifications); only what looks suspicious is examined as
+nexla_debug_flow would, and of flows that probably share a cause one speaks for all. Findings with the same cause at the
+same resource are one finding, which also names the flows that a refused login has not hit yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -21,16 +23,20 @@ from nexla_mcp.client.errors import (
     RateLimitError,
 )
 from nexla_mcp.runbooks.debug_flow import cannot_start, examine
-from nexla_mcp.runbooks.diagnosis import Diagnosis, Step
+from nexla_mcp.runbooks.diagnosis import Diagnosis, Finding, Step
 from nexla_mcp.runbooks.facts import Facts
+from nexla_mcp.runbooks.likely_shared import covered, families, next_wave
 from nexla_mcp.runbooks.locate import Located
 from nexla_mcp.runbooks.overview import Overview, Suspicion, read_overview
 from nexla_mcp.runbooks.shapes.lenient import iso, moment, quote, whole
 from nexla_mcp.runbooks.triage_answer import Shared, Triage
 
-CLOSELY = 8
-AT_MOST = 20
-SIDE_BY_SIDE = 3
+CLOSELY = 40
+AT_MOST = 100
+SIDE_BY_SIDE = 6
+BEGIN_WITHIN_S = 28.0
+END_WITHIN_S = 38.0
+"""A call answers within 45 s, however slow or throttled the API is: what was not examined by then is named."""
 _RANK = {"failing": 4, "stopped": 3, "degraded": 2, "unknown": 1, "healthy": 0}
 
 
@@ -41,6 +47,7 @@ async def triage(facts: Facts, arguments: Mapping[str, Any]) -> Triage:
         ApiUnreachableError, NotConfiguredError: there is no API to ask.
     """
     limit = min(max(whole(arguments.get("limit")) or CLOSELY, 1), AT_MOST)
+    began = anyio.current_time()
     overview = await read_overview(facts, since=moment(arguments.get("since")))
     if overview.error is not None:
         if isinstance(overview.error, ApiUnreachableError | NotConfiguredError) or not isinstance(
@@ -52,19 +59,36 @@ async def triage(facts: Facts, arguments: Mapping[str, Any]) -> Triage:
         return Triage(
             "unknown", stop.summary, [finding] if finding else [], 0, 0, ["all flows: nothing could be read"], stop.next_steps
         )
-    closely = [s for s in overview.suspicions if not s.only_paused][:limit]
-    diagnoses = await _examine(facts, closely)
-    shared = _group(closely, diagnoses)
+    pending = [s for s in overview.suspicions if not s.only_paused]
+    family = families(pending)
+    closely: list[Suspicion] = []
+    diagnoses: dict[int, Diagnosis] = {}
+    explained: list[tuple[Suspicion, Finding]] = []
+    with anyio.move_on_after(began + END_WITHIN_S - anyio.current_time()):
+        while pending and len(closely) < limit and anyio.current_time() < began + BEGIN_WITHIN_S:
+            wave, pending = next_wave(pending, family, closely, limit - len(closely))
+            if not wave:
+                break
+            await _examine(facts, wave, diagnoses, began + BEGIN_WITHIN_S)
+            closely += wave
+            roots = [d.root_cause for d in diagnoses.values() if d.root_cause]
+            explained += [(s, root) for s in pending if (root := covered(s, family, roots))]
+            pending = [s for s in pending if not covered(s, family, roots)]
+    shared = _group([s for s in closely if (s.flow.flow_id or 0) in diagnoses], diagnoses)
+    _join(shared, explained)
+    _not_hit_yet(overview, shared)
     shared += _paused(overview)
-    return _answer(facts, overview, closely, diagnoses, shared)
+    return _answer(facts, overview, [s for s in closely if (s.flow.flow_id or 0) in diagnoses], shared)
 
 
-async def _examine(facts: Facts, chosen: list[Suspicion]) -> dict[int, Diagnosis]:
-    found: dict[int, Diagnosis] = {}
+async def _examine(facts: Facts, chosen: list[Suspicion], found: dict[int, Diagnosis], begin_until: float) -> None:
+    """Fill ``found``; what cannot begin in time stays out of it."""
     places = anyio.CapacityLimiter(SIDE_BY_SIDE)
 
     async def one(suspicion: Suspicion) -> None:
         async with places:
+            if anyio.current_time() > begin_until:
+                return
             flow = suspicion.flow
             _, diagnosis = await examine(facts, Located(flow), None, spent=2)
             found[flow.flow_id or 0] = diagnosis
@@ -72,7 +96,36 @@ async def _examine(facts: Facts, chosen: list[Suspicion]) -> dict[int, Diagnosis
     async with anyio.create_task_group() as group:
         for suspicion in chosen:
             group.start_soon(one, suspicion)
-    return found
+
+
+def _join(shared: list[Shared], explained: list[tuple[Suspicion, Finding]]) -> None:
+    """Flows that another one's examination explains."""
+    for suspicion, root in explained:
+        group = next((g for g in shared if _place(g.finding) == _place(root)), None)
+        if group is not None and suspicion.flow.flow_id not in group.flows:
+            group.flows.append(suspicion.flow.flow_id or 0)
+
+
+def _not_hit_yet(overview: Overview, shared: list[Shared]) -> None:
+    """Flows that use a refused login and whose next run will fail: they belong to its finding."""
+    elsewhere = {f for g in shared for f in g.flows} | {s.flow.flow_id for s in overview.suspicions if s.only_paused}
+    for group in shared:
+        if group.finding.cause != "credential_invalid" or group.verdict == "healthy":
+            continue
+        login = group.finding.resource_id
+        waiting = [
+            f.flow_id
+            for f in overview.flows
+            if f.flow_id is not None and f.flow_id not in elsewhere and any(s.credential_id == login for s in f.stages)
+        ]
+        if waiting:
+            group.flows += waiting
+            more = f" {len(waiting)} of these flows use it as well and have shown no failure yet: their next run will."
+            group.finding = replace(group.finding, explanation=group.finding.explanation + more)
+
+
+def _place(finding: Finding) -> tuple[str, str, int | None]:
+    return finding.cause, finding.resource_type, finding.resource_id
 
 
 def _group(chosen: list[Suspicion], diagnoses: dict[int, Diagnosis]) -> list[Shared]:
@@ -84,7 +137,7 @@ def _group(chosen: list[Suspicion], diagnoses: dict[int, Diagnosis]) -> list[Sha
         if d is None or d.root_cause is None:
             continue
         c = d.root_cause
-        key = (c.cause, c.resource_type, c.resource_id)
+        key = _place(c)
         if key in groups:
             groups[key].flows.append(flow_id)
             groups[key].steps += [s for s in d.next_steps if s not in groups[key].steps]
@@ -106,8 +159,6 @@ def _into_upstream(groups: dict[tuple[str, str, int | None], Shared]) -> None:
 
 
 def _paused(overview: Overview) -> list[Shared]:
-    from nexla_mcp.runbooks.diagnosis import Finding
-
     found = []
     for suspicion in overview.suspicions:
         if not suspicion.only_paused:
@@ -130,9 +181,7 @@ def _paused(overview: Overview) -> list[Shared]:
     return found
 
 
-def _answer(
-    facts: Facts, overview: Overview, closely: list[Suspicion], diagnoses: dict[int, Diagnosis], shared: list[Shared]
-) -> Triage:
+def _answer(facts: Facts, overview: Overview, closely: list[Suspicion], shared: list[Shared]) -> Triage:
     failures = [g for g in shared if not g.paused and g.finding.cause != "paused" and g.verdict != "healthy"]
     involved = {f for g in shared if g.verdict != "healthy" for f in g.flows}
     unclear = {s.flow.flow_id for s in overview.suspicions} - {s.flow.flow_id for s in closely} - involved
@@ -142,7 +191,7 @@ def _answer(
     not_checked = list(overview.notes)
     if unclear:
         not_checked.append(
-            f"{len(unclear)} suspicious flows were not examined closely: "
+            f"{len(unclear)} suspicious flow{'s' if len(unclear) > 1 else ''} not examined closely: "
             f"{', '.join(map(str, sorted(i or 0 for i in unclear)[:10]))}"
         )
     if healthy:

@@ -19,16 +19,17 @@ PAUSED_KEY = "sandbox-paused-key"
 ADMIN_KEY = "sandbox-admin-key"
 """Key of a second administrator, for scenarios in which the first key is the problem."""
 
-SCENARIOS = ("org", "healthy", *(str(number) for number in range(1, 35)))
+SCENARIOS = ("org", "large", "healthy", *(str(number) for number in range(1, 35)))
 
 
 @dataclass(frozen=True)
 class SandboxConfig:
     """What the embedded Nexla looks like and how it answers.
 
-    `scenario` is "org" (a seeded org with several broken flows), "healthy" (the fixture: flow 5059 without an incident)
-    or "1".."34" (the fixture with that incident; `variant` picks one of its forms). `reply_shape` "seed" answers in the
-    other forms that clients meet (run rows with a status, logs as a plain list, probes with {"status": "success"}).
+    `scenario` is "org" (a seeded org with several broken flows), "large" (one of so many `flows`), "healthy" (the fixture:
+    flow 5059 without an incident) or "1".."34" (the fixture with that incident; `variant` picks one of its forms).
+    `reply_shape` "seed" answers in the other forms that clients meet (run rows with a status, logs as a plain list, probes
+    with {"status": "success"}).
     `now` is where the clock starts; it runs on in real time from there. With `undocumented` False every operation that the
     published contract lacks answers 404 with an empty body, as on an instance that does not have it. `seeding` fills the world
     by itself instead of a scenario; it leaves the world run up to its clock.
@@ -45,11 +46,12 @@ class SandboxConfig:
     enforce_limits: bool = False
     variant: str = ""
     undocumented: bool = True
+    flows: int = 500
     seeding: Callable[[World], object] | None = None
 
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:
-            raise ValueError(f"scenario {self.scenario!r} is unknown: use org, healthy or 1 to 34")
+            raise ValueError(f"scenario {self.scenario!r} is unknown: use org, large, healthy or 1 to 34")
         if self.now is not None and self.now.tzinfo is None:
             raise ValueError("now must carry a time zone")
         if self.state_conflict not in (400, 405, 409):

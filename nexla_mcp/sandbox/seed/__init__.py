@@ -13,6 +13,7 @@ from nexla_mcp.sandbox.world import World
 def seed_world(config: SandboxConfig, store: Store) -> World:
     """The world of a configuration, run up to its clock. An org in a file that was seeded before goes on."""
     from nexla_mcp.sandbox.seed.fixture import seed_fixture
+    from nexla_mcp.sandbox.seed.large import seed_large
     from nexla_mcp.sandbox.seed.org import seed_org
     from nexla_mcp.sandbox.seed.scenarios import scenario_of
 
@@ -20,6 +21,10 @@ def seed_world(config: SandboxConfig, store: Store) -> World:
         store.clear()
         world = World(config, WorldClock(config.now), store)
         config.seeding(world)
+    elif config.scenario == "large":
+        store.clear()
+        world = World(config, WorldClock(config.now), store)
+        seed_large(world)
     elif config.scenario == "org":
         world = World(config, WorldClock(config.now), store)
         seeded = store.meta("scenario") == "org" and config.now is None
