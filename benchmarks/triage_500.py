@@ -37,6 +37,8 @@ from nexla_mcp.sandbox import SERVICE_KEY, SandboxConfig
 from nexla_mcp.sandbox.seed.large import broken
 
 A_CALL_S = 45.0
+CLOSELY = 60
+"""Flows to examine closely, each for a cause of its own; flows that share a cause do not count."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ async def triage(url: str) -> Sweep:
             await client.list_tools()
             requests_since(url)
             began = time.perf_counter()
-            result = await client.call_tool("nexla_triage", {}, read_timeout_seconds=120)
+            result = await client.call_tool("nexla_triage", {"limit": CLOSELY}, read_timeout_seconds=120)
             seconds = time.perf_counter() - began
     answer: dict[str, Any] = result.structured_content or {}
     if result.is_error or "findings" not in answer:

@@ -31,7 +31,7 @@ from nexla_mcp.runbooks.overview import Overview, Suspicion, read_overview
 from nexla_mcp.runbooks.shapes.lenient import iso, moment, quote, whole
 from nexla_mcp.runbooks.triage_answer import Shared, Triage
 
-CLOSELY = 40
+CLOSELY = 8
 AT_MOST = 100
 SIDE_BY_SIDE = 6
 BEGIN_WITHIN_S = 28.0
@@ -230,4 +230,7 @@ def _answer(facts: Facts, overview: Overview, closely: list[Suspicion], shared: 
         Step("nexla_debug_flow", {"flow_id": g.flows[0]}, f"The whole evidence for {g.finding.cause}.", "read") for g in failures
     ]
     unique = list({repr(s): s for s in steps}.values())
+    if unclear and len(closely) < AT_MOST:
+        wider = {"limit": min(AT_MOST, len(closely) + len(unclear))}
+        unique = [*unique[:2], Step("nexla_triage", wider, f"Examine the {len(unclear)} left over as well.", "read")]
     return Triage(verdict, summary, shared, healthy, total, not_checked[:12], unique[:3])

@@ -64,13 +64,23 @@ def test_health_check_gives_the_numbers_of_the_seed_document() -> None:
 
 def test_many_flows_with_few_requests_and_each_under_its_own_cause() -> None:
     flows = 120
-    found = investigate("large", {}, "nexla_triage", flows=flows)
+    found = investigate("large", {"limit": 40}, "nexla_triage", flows=flows)
     truth = {flow: cause for cause, hit in broken(flows).items() for flow in hit}
     assert {flow: f["cause"] for f in found.answer["findings"] for flow in f["flows"]} == truth
     logins = [f for f in found.answer["findings"] if f["cause"] == "credential_invalid"]
     assert sorted(len(f["flows"]) for f in logins) == [3, 5]
     assert found.requests < 2 * flows
     assert found.answer["healthy_count"] == flows - len(truth)
+
+
+def test_what_was_left_over_is_named_and_the_wider_call_proposed() -> None:
+    found = investigate("org", {"limit": 3}, "nexla_triage")
+    left = next(n for n in found.answer["not_checked"] if "not examined closely" in n)
+    wider = found.answer["next_steps"][-1]
+    assert wider["tool"] == "nexla_triage"
+    whole = investigate("org", wider["arguments"], "nexla_triage")
+    assert left.startswith(f"{wider['arguments']['limit'] - 3} suspicious flows")
+    assert not any("not examined closely" in n for n in whole.answer["not_checked"])
 
 
 def test_a_login_that_fails_for_one_flow_names_the_others_that_it_will_fail_for() -> None:
