@@ -7,11 +7,14 @@ found.ok, found.text, found.result
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from nexla_mcp.client.client import rows_of
 from nexla_mcp.client.errors import CredentialError, NexlaError
+from nexla_mcp.runbooks.shapes.runs import Run, runs_of
 from nexla_mcp.runs.steps import Checked
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 FIRST_LOOK_S = 1.0
 LONGEST_PAUSE_S = 20.0
+SAMPLES = 100
+CLOCKS_APART_MS = 60_000
+"""Run ids are Nexla's clock, the steps ours."""
 
 
 async def probe(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
@@ -62,4 +68,76 @@ async def next_run(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
     return Checked(health.get("verdict") == "healthy", str(health.get("summary")), facts)
 
 
-CHECKS: dict[str, Callable[[Steps, Mapping[str, Any]], Awaitable[Checked]]] = {"probe": probe, "next_run": next_run}
+async def samples_fit(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
+    """Whether the samples of nexset ``set_id`` fit ``schema``, a JSON Schema; without samples nothing is known."""
+    from jsonschema import Draft202012Validator
+
+    operation = steps.catalog.operation("nexsets_get_samples")
+    rows = rows_of(operation, (await steps.client.call(operation, {"set_id": arguments["set_id"], "count": SAMPLES})).body)
+    records = [r.get("rawMessage", r) if isinstance(r, dict) else r for r in rows]
+    if not records:
+        return Checked(True, "Not compared: the new nexset has no samples yet.", {"compared": 0})
+    validator = Draft202012Validator(arguments["schema"])
+    wrong = [error for record in records for error in list(validator.iter_errors(record))[:1]]
+    if wrong:
+        where = ".".join(str(part) for part in wrong[0].absolute_path) or "the record"
+        text = f"{len(wrong)} of {len(records)} samples do not fit the new schema; the first: {where}: {wrong[0].validator}."
+        return Checked(False, text, {"compared": len(records), "wrong": len(wrong)})
+    return Checked(True, f"All of {len(records)} samples fit the new schema.", {"compared": len(records)})
+
+
+async def side_by_side(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
+    """Compare what old and new destinations wrote since ``since``; wait up to ``wait_s`` for the new ones to write.
+
+    A new destination with errors, or with fewer than nine tenths of the old one's records in a run of both, fails.
+    """
+    deadline = float(arguments.get("wait_s", 600))
+    seen: list[dict[str, Any]] = []
+    with anyio.move_on_after(deadline):
+        pause = FIRST_LOOK_S
+        while True:
+            seen = [await _both(steps, pair, str(arguments["since"])) for pair in arguments["pairs"]]
+            if all(pair["runs"] for pair in seen):
+                break
+            await steps.say("waiting for the new destinations to write")
+            await anyio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE_S)
+    quiet = [p for p in seen if not p["runs"]]
+    bad = [p for p in seen if p["errors"] or p["records"] < p["old_records"] * 0.9]
+    facts = {"pairs": seen, "verified": not quiet}
+    if bad:
+        words = "; ".join(f"{p['new']} wrote {p['records']} ({p['errors']} errors), {p['old']} {p['old_records']}" for p in bad)
+        return Checked(False, f"The new destinations fall behind: {words}.", facts)
+    if quiet or not seen:
+        return Checked(True, f"Not verified: nothing was written by the new destinations within {deadline:.0f} s.", facts)
+    words = "; ".join(f"{p['new']}: {p['records']} records, like {p['old']}" for p in seen)
+    return Checked(True, f"Old and new agree: {words}.", facts)
+
+
+async def _both(steps: Steps, pair: Mapping[str, Any], since: str) -> dict[str, Any]:
+    """What both destinations of a pair wrote in the runs that the new one took part in."""
+    old, new = [await _runs(steps, int(pair[which])) for which in ("old", "new")]
+    after = datetime.fromisoformat(since).timestamp() * 1000
+    ids = [i for i in new if i >= after - CLOCKS_APART_MS]
+    return {
+        "old": pair["old"],
+        "new": pair["new"],
+        "runs": len(ids),
+        "records": sum(new[i].records for i in ids),
+        "errors": sum(new[i].errors for i in ids),
+        "old_records": sum(old[i].records for i in ids if i in old),
+    }
+
+
+async def _runs(steps: Steps, sink_id: int) -> dict[int, Run]:
+    operation = steps.catalog.operation("metrics_get_resource_metrics_by_run")
+    reply = await steps.client.call(operation, {"resource_type": "data_sinks", "resource_id": sink_id, "size": 20})
+    return {run.run_id: run for run in runs_of(reply.body)}
+
+
+CHECKS: dict[str, Callable[[Steps, Mapping[str, Any]], Awaitable[Checked]]] = {
+    "next_run": next_run,
+    "probe": probe,
+    "samples_fit": samples_fit,
+    "side_by_side": side_by_side,
+}

@@ -17,10 +17,12 @@ from nexla_mcp.catalog.records import ToolSpec
 from nexla_mcp.output.render import table
 from nexla_mcp.output.untrusted import clean, clean_text
 from nexla_mcp.policy.decision import Channel, Consent, Granted, Pending, Refused
+from nexla_mcp.policy.gate import UNCHANGED
 from nexla_mcp.policy.planning import make_plan
 from nexla_mcp.policy.ticket import ticket_mark
 from nexla_mcp.runs.question import RunQuestion, before_part, before_run, before_taking_back
 from nexla_mcp.runs.records import UNFINISHED, Run, Step, UnknownResultError, filled
+from nexla_mcp.runs.secrets import SecretReferenceError
 from nexla_mcp.server.call import Call
 from nexla_mcp.server.change_text import evidence_facts
 from nexla_mcp.server.outcome import Outcome, failure
@@ -63,8 +65,8 @@ async def start(call: Call, record: ToolSpec, arguments: Mapping[str, Any]) -> O
             return decision
         agreed = decision.plan if isinstance(decision.plan, RunQuestion) else asked
         run_id = await runtime.engine.start(agreed.plan, decision.evidence, client_name=call.client_name)
-    except PlanError as error:
-        return failure(str(error), decision="invalid", operation=record.name)
+    except (PlanError, SecretReferenceError) as error:
+        return failure(f"{str(error).removesuffix(UNCHANGED).rstrip()} {UNCHANGED}", decision="invalid", operation=record.name)
     except StateError as error:
         return failure(f"{record.name} was not started: {error} What cannot be recorded is not done. Nothing was changed.")
     return await _followed(call, run_id, decision)
