@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FIRST_LOOK_S = 1.0
 LONGEST_PAUSE_S = 20.0
+_RANKS = ("healthy", "degraded", "stopped", "unknown", "failing")
 SAMPLES = 100
 CLOCKS_APART_MS = 60_000
 """Run ids are Nexla's clock, the steps ours."""
@@ -43,7 +44,8 @@ async def probe(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
 async def next_run(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
     """Wait for the first run of ``flow_id`` that is newer than ``after`` (ISO 8601, "" for none), and judge it.
 
-    Without a run in ``wait_s`` seconds nothing is known: that is said, and is no failure.
+    A run fails the check when the flow is worse off than it ``was`` before the change. Without a run in ``wait_s``
+    seconds nothing is known: that is said, and is no failure.
     """
     from nexla_mcp.runbooks.facts import Facts
     from nexla_mcp.runbooks.health_check import health_check
@@ -65,7 +67,9 @@ async def next_run(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
         return Checked(
             True, f"Not verified: flow {flow_id} has not run within {wait_s:.0f} s. Check it after its next run.", facts
         )
-    return Checked(health.get("verdict") == "healthy", str(health.get("summary")), facts)
+    verdict, was = str(health.get("verdict")), str(arguments.get("was") or "healthy")
+    better = f" It was {was} before." if verdict != was else ""
+    return Checked(_RANKS.index(verdict) <= _RANKS.index(was), f"{health.get('summary')}{better}", facts)
 
 
 async def samples_fit(steps: Steps, arguments: Mapping[str, Any]) -> Checked:

@@ -144,6 +144,9 @@ class Engine:
         for step in reversed([s for s in run.plan.steps if s.operation and s.undo]):
             back = await self._once(f"undo {step.key}", run.id, step, partial(steps.take_back, step=step))
             complete = complete and back.state != "not undone"
+            for more in step.after_undo if back.state == "undone" else ():
+                put_right = await self._once(more.key, run.id, more, partial(self._make, steps=steps, step=more, results={}))
+                complete = complete and put_right.state == "done"
         status, words = ROLLED_BACK[complete]
         return await self._ended(run.id, status, f"{why} {words}")
 

@@ -33,7 +33,7 @@ class Step(Record):
     """One call of an operation, or one check; exactly one of the two.
 
     With ``on_failure`` "go on" a failure is told and the run continues; otherwise everything is rolled back.
-    ``undo`` is False for what need not, or must not, be taken back.
+    ``undo`` is False for what need not, or must not, be taken back; ``after_undo`` puts right what the undo does too much.
     """
 
     key: str = Field(pattern=r"^[a-z0-9_]{1,40}$")
@@ -44,6 +44,7 @@ class Step(Record):
     secrets: dict[str, str] = Field(default_factory=dict)
     on_failure: Literal["roll back", "go on"] = "roll back"
     undo: bool = True
+    after_undo: tuple[Step, ...] = ()
 
 
 class Part(Record):

@@ -112,7 +112,7 @@ class RunningSandbox:
 
     def stop(self) -> None:
         self._control.close()
-        self._server.should_exit = True
+        self._server.should_exit = self._server.force_exit = True  # a held request must not hold the end
         self._thread.join(timeout=_START_LIMIT_S)
         self._listener.close()
 

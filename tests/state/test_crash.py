@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,47 +11,16 @@ from typing import Any
 import pytest
 
 from nexla_mcp.sandbox.serve import RunningSandbox
-from tests.conftest import SCRIPT, environment, text_of
+from tests.conftest import environment, text_of
 from tests.in_process import client_of
+from tests.server_process import ServerProcess
 
 TOOL = "nexla_confirmed_write"
 CALL = {"operation": "flows_pause", "arguments": {"flow_id": 6010}}
 
 
-class Server:
-    """A server process spoken to line by line, so that it can be killed at a known moment."""
-
-    def __init__(self, env: dict[str, str]) -> None:
-        command = [SCRIPT, "serve"]
-        self.process = subprocess.Popen(
-            command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self.number = 0
-        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "crash test", "version": "1"}}
-        self.ask("initialize", hello)
-        self.tell("notifications/initialized", {})
-
-    def tell(self, method: str, params: dict[str, Any], **more: Any) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}) + "\n")
-        self.process.stdin.flush()
-
-    def begin(self, method: str, params: dict[str, Any]) -> int:
-        self.number += 1
-        self.tell(method, params, id=self.number)
-        return self.number
-
-    def read(self) -> dict[str, Any]:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, "the server ended"
-        return dict(json.loads(line))
-
-    def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        number = self.begin(method, params)
-        while (message := self.read()).get("id") != number:
-            pass
-        return dict(message["result"])
+class Server(ServerProcess):
+    """A server that is asked to pause flow 6010."""
 
     def change(self, **more: Any) -> dict[str, Any]:
         return self.ask("tools/call", {"name": TOOL, "arguments": {**CALL, **more}})
@@ -66,13 +33,6 @@ class Server:
         while "sending flows_pause" not in json.dumps(self.read()):
             pass
         return number
-
-    def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream:
-                stream.close()
 
 
 @pytest.fixture

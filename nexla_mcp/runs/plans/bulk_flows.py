@@ -22,9 +22,8 @@ async def bulk_flows(planner: Planner, arguments: dict[str, Any]) -> RunPlan:
     if not to_do:
         raise PlanError(f"Nothing to {action}: {', '.join(f'{f.words} is {f.status}' for f in flows)}.")
     on_failure = "go on" if arguments.get("go_on_after_failure") else "roll back"
-    steps = [
-        (flow.pause() if action == "pause" else flow.activate()).model_copy(update={"on_failure": on_failure}) for flow in to_do
-    ]
+    switched = [flow.pause() if action == "pause" else flow.start() for flow in to_do]
+    steps = [step.model_copy(update={"on_failure": on_failure}) for step in switched]
     left = [f"{f.words} is {f.status} already" for f in flows if f not in to_do]
     verb = "Stops" if action == "pause" else "Starts an ingestion at once for"
     return RunPlan(

@@ -33,7 +33,7 @@ async def fix_and_verify(planner: Planner, arguments: dict[str, Any]) -> RunPlan
     lines = change.text().split("\n")
     wait_s = 60 * int(arguments.get("wait_minutes", DEFAULT_WAIT_MIN))
     if flow.active:
-        steps = [flow.pause(), *steps, flow.activate()]
+        steps = [flow.pause(), *steps, *flow.activate()]
         steps += [flow.watch(wait_s).model_copy(update={"on_failure": "go on"})] if wait_s else []
         lines.append(f"Stopped meanwhile: {flow.stages}")
     else:

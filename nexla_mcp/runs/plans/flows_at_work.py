@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from nexla_mcp.policy.plan import rows_text
 from nexla_mcp.runbooks.flow_map import FlowMap
@@ -12,6 +13,7 @@ from nexla_mcp.runs.plans import PlanError, Planner
 from nexla_mcp.runs.records import Step
 
 SEGMENTS = {"source": "data_sources", "nexset": "data_sets", "destination": "data_sinks"}
+_IDS = {"source": "source_id", "nexset": "set_id", "destination": "sink_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,9 @@ class FlowAtWork:
     status: str
     stages: str
     last_run: str = field(default="", compare=False)
+    verdict: str = field(default="", compare=False)
+    odd: tuple[tuple[str, int, str, str], ...] = ()
+    """What an activation of the whole flow would leave in another state than it was: kind, id, name, pause or activate."""
 
     @property
     def active(self) -> bool:
@@ -35,17 +40,35 @@ class FlowAtWork:
         return f'flow {self.id} "{self.name}"'
 
     def pause(self) -> Step:
-        """The step that stops it."""
-        return Step(key=f"pause_{self.id}", title=f"Pause {self.words}", operation="flows_pause", arguments={"flow_id": self.id})
+        """The step that stops it. Its undo starts the whole flow, so what was idle is stopped again after that."""
+        back = self._put_right("_back")
+        title, arguments = f"Pause {self.words}", {"flow_id": self.id}
+        return Step(key=f"pause_{self.id}", title=title, operation="flows_pause", arguments=arguments, after_undo=back)
 
-    def activate(self) -> Step:
-        """The step that starts it again."""
-        title = f"Activate {self.words}"
-        return Step(key=f"activate_{self.id}", title=title, operation="flows_activate", arguments={"flow_id": self.id})
+    def activate(self) -> tuple[Step, ...]:
+        """The steps that start what ran before, and nothing else."""
+        return self.start(), *self._put_right("")
+
+    def start(self) -> Step:
+        """The step that starts all of it."""
+        title, arguments = f"Activate {self.words}", {"flow_id": self.id}
+        return Step(key=f"activate_{self.id}", title=title, operation="flows_activate", arguments=arguments)
+
+    def _put_right(self, mark: str) -> tuple[Step, ...]:
+        return tuple(
+            Step(
+                key=f"{action}_{kind}_{number}{mark}",
+                title=f'{action.capitalize()} {kind} {number} "{name}" again, as it was',
+                operation=f"{kind}s_{action}",
+                arguments={_IDS[kind]: number},
+                undo=False,
+            )
+            for kind, number, name, action in self.odd
+        )
 
     def watch(self, wait_s: int) -> Step:
         """The step that waits for its next run and judges it."""
-        arguments = {"flow_id": self.id, "after": self.last_run, "wait_s": wait_s}
+        arguments = {"flow_id": self.id, "after": self.last_run, "was": self.verdict, "wait_s": wait_s}
         return Step(key=f"watch_{self.id}", title=f"Watch the next run of {self.words}", check="next_run", arguments=arguments)
 
 
@@ -85,7 +108,23 @@ async def flow_at_work(planner: Planner, flow_id: int) -> FlowAtWork:
 
 async def _at_work(planner: Planner, flow_id: int, flow: FlowMap) -> FlowAtWork:
     rows = [{"resource_type": s.kind, "resource_id": s.id, "name": s.name, "status": s.status} for s in flow.stages]
-    last_run = ""
+    health: dict[str, Any] = {}
     if flow.status == "ACTIVE":  # only what runs is watched, and judged by what came before
-        last_run = (await health_check(planner.facts, {"flow_id": flow_id})).structured().get("last_run") or ""
-    return FlowAtWork(flow_id, flow.name, flow.status, rows_text(rows), last_run)
+        health = (await health_check(planner.facts, {"flow_id": flow_id})).structured()
+    last_run, verdict = health.get("last_run") or "", health.get("verdict") or ""
+    return FlowAtWork(flow_id, flow.name, flow.status, rows_text(rows), last_run, verdict, _odd(flow))
+
+
+def _odd(flow: FlowMap) -> tuple[tuple[str, int, str, str], ...]:
+    """The calls that bring a wholly active flow into the state it is in now.
+
+    Activate and pause act on a resource and everything below it (FACTS 5), so they are made from the top down.
+    """
+    state = {stage.key: "ACTIVE" for stage in flow.stages}
+    calls = []
+    for stage in flow.stages:
+        wanted = "ACTIVE" if stage.status == "ACTIVE" else "PAUSED"
+        if state[stage.key] != wanted:
+            calls.append((stage.kind, stage.id, stage.name, "activate" if wanted == "ACTIVE" else "pause"))
+            state |= {below.key: wanted for below in (stage, *flow.downstream(stage))}
+    return tuple(calls)

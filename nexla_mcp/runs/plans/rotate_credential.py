@@ -76,7 +76,7 @@ def _parts(
     )
     watching = tuple(flow.watch(wait_s) for flow in active) if wait_s else ()
     probe = Step(key="probe", title="Probe the new credential", check="probe", arguments={"credential_id": new_id})
-    steps = (*first, probe, *(f.pause() for f in active), *moves, *(f.activate() for f in active), *watching)
+    steps = (*first, probe, *(f.pause() for f in active), *moves, *(step for f in active for step in f.activate()), *watching)
     cut_over = Part(title="the new credential takes over", steps=steps)
     if arguments.get("keep_old"):
         return (cut_over,)
