@@ -1,16 +1,19 @@
 """Settings from the environment: how to reach Nexla, what is listed, how a person is asked.
 
     settings = Settings()          # reads NEXLA_* and NEXLA_MCP_*
-    settings.configured            # is there a key or a token?
+    settings.configured            # is there a key or a token, or a place where one is kept?
 
-A command line option wins over the environment. Secrets are ``SecretStr`` and never printed.
+This is what one source says: values that were passed, then the environment, then the defaults. The command line loads
+its settings with :func:`nexla_mcp.instances.load_settings`, which puts the instances' file between the environment and
+the defaults; the whole order is written there. Secrets are ``SecretStr`` and never printed.
 """
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -19,6 +22,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from nexla_mcp.addresses import LOOPBACK
 
 DEFAULT_API_URL = "https://dataops.nexla.io/nexla-api"
+_UNFILLED = re.compile(r"\$\{[^}]*\}|\$[A-Z_][A-Z0-9_]*")
+"""What a host leaves behind where it could not fill in a variable."""
 
 
 class Profile(StrEnum):
@@ -47,8 +52,25 @@ class Settings(BaseSettings):
     service_key: SecretStr | None = Field(
         None, validation_alias="NEXLA_SERVICE_KEY", description="Service key; exchanged for a session token. Wins over the token."
     )
+    service_key_file: Path | None = Field(
+        None,
+        validation_alias="NEXLA_SERVICE_KEY_FILE",
+        description="File that holds the service key and nothing else; only its owner may be able to read it.",
+    )
     access_token: SecretStr | None = Field(
         None, validation_alias="NEXLA_ACCESS_TOKEN", description="Session token used as it is; cannot be renewed."
+    )
+    instance: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+        description="Name of an instance in the configuration file: its address, key and settings are used.",
+    )
+    key_store: Literal["keyring"] | None = Field(
+        None,
+        description="keyring: the key of this instance and address is in the system's keyring, put there by nexla-mcp login.",
+    )
+    config_file: Path | None = Field(
+        None, description="File of the instances; default: instances.toml in the platform's configuration folder."
     )
     api_url: str = Field(
         DEFAULT_API_URL, validation_alias="NEXLA_API_URL", description="Base URL of the Nexla API, without a trailing slash."
@@ -88,10 +110,12 @@ class Settings(BaseSettings):
         None, description="postgresql://... for the tickets, changes and limits of several processes; default: state.db."
     )
 
-    @field_validator("service_key", "access_token", "state_url", mode="before")
+    @field_validator(
+        "service_key", "service_key_file", "access_token", "state_url", "instance", "key_store", "config_file", mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
-        return None if isinstance(value, str) and not value.strip() else value
+        return None if isinstance(value, str) and (not value.strip() or _UNFILLED.fullmatch(value.strip())) else value
 
     @field_validator("toolsets", "webhook_hosts", "confirm_off", mode="before")
     @classmethod
@@ -115,8 +139,14 @@ class Settings(BaseSettings):
 
     @property
     def configured(self) -> bool:
-        """True when there is a way to authenticate."""
-        return self.service_key is not None or self.access_token is not None
+        """True when there is a way to authenticate, or a place that should hold one."""
+        return any((self.service_key, self.service_key_file, self.access_token, self.key_store))
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The environment variable of a setting."""
+        alias = cls.model_fields[name].validation_alias
+        return alias if isinstance(alias, str) else f"NEXLA_MCP_{name.upper()}"
 
     def url_problem(self) -> str | None:
         """Why ``api_url`` cannot be used, or None."""

@@ -18,18 +18,37 @@ ProfileOption = Annotated[
 ToolsetsOption = Annotated[
     str | None, typer.Option("--toolsets", help="List the operations of these toolsets as tools, comma-separated.")
 ]
+ReadOnlyOption = Annotated[bool, typer.Option("--read-only", help="Refuse every call that changes something.")]
+ConfirmOption = Annotated[
+    str | None,
+    typer.Option("--confirm", help="How changes are confirmed: auto, page, ticket, deny or off.", show_default="auto"),
+]
+ConfirmOffOption = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm-off-operations",
+        metavar="NAMES",
+        help="With --confirm off: the operations that nobody is asked about, comma-separated.",
+    ),
+]
+InstanceOption = Annotated[
+    str | None,
+    typer.Option("--instance", help="Instance of Nexla from the configuration file; see login.", show_default="default"),
+]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use the built-in sandbox instead of a real Nexla; needs no key.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def settings_from(**given: Any) -> Any:
-    """Settings from the environment with the options of the command line on top; stops with code 2 when they are wrong."""
+    """Settings from all sources with the options of the command line on top; stops with code 2 when they are wrong."""
     from pydantic import ValidationError
 
-    from nexla_mcp.settings import Settings
+    from nexla_mcp.instances import InstancesError, load_settings
 
     try:
-        return Settings(**{k: v for k, v in given.items() if v is not None})
+        return load_settings(**{k: v for k, v in given.items() if v is not None})
+    except InstancesError as error:
+        stop(str(error))
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, p['loc'])) or 'settings'}: {p['msg']}"

@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from nexla_mcp.cli.common import INTERRUPTED, ProfileOption, SandboxOption, ToolsetsOption, settings_from, stop
+from nexla_mcp.cli.common import (
+    INTERRUPTED,
+    ConfirmOffOption,
+    ConfirmOption,
+    InstanceOption,
+    ProfileOption,
+    ReadOnlyOption,
+    SandboxOption,
+    ToolsetsOption,
+    settings_from,
+    stop,
+)
 
 
 def serve(
@@ -18,21 +29,12 @@ def serve(
         str | None, typer.Option("--http", metavar="HOST:PORT", help="Serve HTTP on loopback instead of stdio.")
     ] = None,
     sandbox: SandboxOption = False,
+    instance: InstanceOption = None,
     profile: ProfileOption = None,
     toolsets: ToolsetsOption = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Refuse every call that changes something.")] = False,
-    confirm: Annotated[
-        str | None,
-        typer.Option("--confirm", help="How changes are confirmed: auto, page, ticket, deny or off.", show_default="auto"),
-    ] = None,
-    confirm_off: Annotated[
-        str | None,
-        typer.Option(
-            "--confirm-off-operations",
-            metavar="NAMES",
-            help="With --confirm off: the operations that nobody is asked about, comma-separated.",
-        ),
-    ] = None,
+    read_only: ReadOnlyOption = False,
+    confirm: ConfirmOption = None,
+    confirm_off: ConfirmOffOption = None,
     log_level: Annotated[
         str | None, typer.Option("--log-level", help="debug, info, warning or error.", show_default="warning")
     ] = None,
@@ -48,6 +50,7 @@ def serve(
     from nexla_mcp.server.transports import AddressError, run_http, run_stdio
 
     settings = settings_from(
+        instance=instance,
         profile=profile,
         toolsets=toolsets,
         read_only=read_only or None,
@@ -57,10 +60,12 @@ def serve(
     )
     logging.basicConfig(stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines would carry whole URLs
-    install(secret.get_secret_value() for secret in (settings.service_key, settings.access_token, settings.seal_keys) if secret)
+    secrets = (settings.service_key, settings.access_token, settings.seal_keys)
+    masking = install(secret.get_secret_value() for secret in secrets if secret)
 
     async def run() -> None:
-        async with Runtime.open(settings, sandbox=sandbox, transport_name="http" if http else "stdio") as runtime:
+        transport = "http" if http else "stdio"
+        async with Runtime.open(settings, sandbox=sandbox, transport_name=transport, hide=masking.hide) as runtime:
             gc.freeze()
             gc.enable()
             await (run_http(runtime, http) if http else run_stdio(runtime))

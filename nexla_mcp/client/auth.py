@@ -56,8 +56,8 @@ class NoTokens:
             raise NotConfiguredError(f"{self._problem} Nothing was sent.", hint="Change it and restart the server.", sent=False)
         raise NotConfiguredError(
             "No Nexla key is configured. Nothing was sent.",
-            hint="Set NEXLA_SERVICE_KEY (or NEXLA_ACCESS_TOKEN) in the MCP client's configuration of this server and restart it,"
-            " or try the built-in sandbox: nexla-mcp serve --sandbox.",
+            hint="Run nexla-mcp login on this machine, or set NEXLA_SERVICE_KEY (or NEXLA_ACCESS_TOKEN) in the MCP client's"
+            " configuration of this server; then restart it. Or try the built-in sandbox: nexla-mcp serve --sandbox.",
             sent=False,
         )
 

@@ -26,7 +26,14 @@ class MaskingFilter(logging.Filter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST]
+        self._secrets: list[str] = []
+        for secret in secrets:
+            self.hide(secret)
+
+    def hide(self, secret: str) -> None:
+        """Mask one more text from now on; a shorter one would be found in harmless places."""
+        if len(secret) >= SHORTEST:
+            self._secrets.append(secret)
 
     def filter(self, record: logging.LogRecord) -> bool:
         try:

@@ -55,7 +55,7 @@ async def whoami(call: Call, _: Mapping[str, Any]) -> Outcome:
         "version": nexla_mcp.__version__,
         "api_url": clean(runtime.api_url),
         "sandbox": runtime.sandbox,
-        "signed_in_with": "service key" if runtime.sandbox or runtime.settings.service_key else "access token",
+        "signed_in_with": getattr(runtime.key, "kind", "service key"),
         "profile": str(runtime.settings.profile),
         "toolsets": list(runtime.settings.toolsets),
         "read_only": runtime.settings.read_only,

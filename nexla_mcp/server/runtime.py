@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nexla_mcp.runs.engine import Engine
     from nexla_mcp.runs.secrets import Secrets
     from nexla_mcp.server.confirm_page import LocalPages
+    from nexla_mcp.service_key import FoundKey, KeyProblemError
     from nexla_mcp.state.changes import ChangeLog
     from nexla_mcp.state.receipts import Receipts
     from nexla_mcp.state.run_log import RunLog
@@ -56,8 +57,10 @@ class Runtime:
         sandbox: bool = False,
         transport_name: str = "stdio",
         clock: Callable[[], float] = time.time,
+        hide: Callable[[str], object] = lambda _secret: None,
     ) -> None:
         self.settings = settings
+        self._hide = hide
         self.clock = clock
         self.catalog = catalog
         self.sandbox = sandbox
@@ -66,9 +69,16 @@ class Runtime:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, *, sandbox: bool = False, transport_name: str = "stdio") -> AsyncIterator[Self]:
-        """A runtime whose client is closed at the end."""
-        runtime = cls(settings, load_catalog(), sandbox=sandbox, transport_name=transport_name)
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        sandbox: bool = False,
+        transport_name: str = "stdio",
+        hide: Callable[[str], object] = lambda _secret: None,
+    ) -> AsyncIterator[Self]:
+        """A runtime whose client is closed at the end; ``hide`` is told the key when it is read, for the log's mask."""
+        runtime = cls(settings, load_catalog(), sandbox=sandbox, transport_name=transport_name, hide=hide)
         looking = asyncio.create_task(runtime.go_on_with_runs())
         try:
             yield runtime
@@ -216,10 +226,25 @@ class Runtime:
         return Receipts.at(self.settings.state_dir)
 
     @cached_property
+    def key(self) -> FoundKey | KeyProblemError | None:
+        """The key to Nexla, read when it is first needed; or why it cannot be read; or None where there is none."""
+        from nexla_mcp.service_key import KeyProblemError, find_key
+
+        if self.sandbox:
+            return None
+        try:
+            found = find_key(self.settings)
+        except KeyProblemError as error:
+            return error
+        if found is not None:
+            self._hide(found.secret)
+        return found
+
+    @cached_property
     def principal(self) -> str:
         """Who acts, without saying the secret: a hash of the key and the instance."""
-        secret = self.settings.service_key or self.settings.access_token
-        text = f"{self.api_url}|{secret.get_secret_value() if secret else ''}"
+        secret = getattr(self.key, "secret", "")
+        text = f"{self.api_url}|{secret}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _tokens(self, http: httpx.AsyncClient) -> TokenSource:
@@ -231,11 +256,10 @@ class Runtime:
             return ServiceKeyTokens(http, SERVICE_KEY)
         if problem := self.settings.url_problem():
             return NoTokens(problem)
-        if self.settings.service_key:
-            return ServiceKeyTokens(http, self.settings.service_key.get_secret_value())
-        if self.settings.access_token:
-            return FixedToken(self.settings.access_token.get_secret_value())
-        return NoTokens()
+        key = self.key
+        if key is None or isinstance(key, Exception):
+            return NoTokens(str(key) if key else None)
+        return ServiceKeyTokens(http, key.secret) if key.kind == "service key" else FixedToken(key.secret)
 
     def _sandbox_transport(self) -> httpx.AsyncBaseTransport:
         import httpx
