@@ -23,10 +23,11 @@ lint: $(DEV_STAMP)  ## Style, types, generated files, budgets of the tool lists
 	$(BIN)/python -m benchmarks.contract
 	$(BIN)/python -m benchmarks.tool_budget
 
-bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis, the gate
+bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis, what the client adds to a call, the gate
 	$(BIN)/python -m benchmarks.tool_budget
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.diagnosis
+	$(BIN)/python -m benchmarks.client_latency
 	$(BIN)/python -m benchmarks.gate_matrix
 
 chaos: $(DEV_STAMP)  ## Thousands of calls under random faults: what was told against what happened; nexla-sdk beside it

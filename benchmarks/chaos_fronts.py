@@ -33,7 +33,7 @@ class McpFront:
     """Calls tools of the server, as a host does."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self.client = client
 
     async def rest(self, seconds: float) -> None:
         await anyio.sleep(seconds)
@@ -45,7 +45,7 @@ class McpFront:
         tool, arguments = tool_call(action, kind, identity, mark)
         try:
             with anyio.fail_after(CUT_S):
-                result = await self._client.call_tool(tool, arguments)
+                result = await self.client.call_tool(tool, arguments)
         except TimeoutError:
             return Told("unknown", text="no answer")
         except Exception as error:

@@ -21,7 +21,6 @@ from nexla_mcp.catalog.records import Operation
 from nexla_mcp.client.auth import ServiceKeyTokens
 from nexla_mcp.client.client import NexlaClient
 from nexla_mcp.output.log_filter import MaskingFilter
-from nexla_mcp.runbooks.registry import NAMES
 from nexla_mcp.sandbox import SERVICE_KEY
 from nexla_mcp.server.app import build_server
 from nexla_mcp.server.execute import executor_of
@@ -35,7 +34,21 @@ CATALOG = load_catalog()
 URL = "http://127.0.0.1:8765"
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "nexla_triage": {},
-    "nexla_explain_error": {"message": f"403 on login:{TEXT}", "status_code": 403, "resource_type": "flow", "resource_id": FLOW},
+    "nexla_explain_error": {
+        "error_text": f"403 on login:{TEXT}",
+        "status_code": 403,
+        "resource_type": "flow",
+        "resource_id": FLOW,
+    },
+    "nexla_fix_and_verify": {
+        "flow_id": 6060,
+        "operation": "credentials_update",
+        "arguments": {
+            "credential_id": 2001,
+            "credentials": {"access_key_id": "AKIDNOTSECRET", "secret_key": f"argument-{MARK}"},
+        },
+        "wait_minutes": 0,
+    },
 }
 
 
@@ -118,8 +131,8 @@ async def test_no_secret_leaves_the_server_by_any_operation_runbook_resource_pro
     root.setLevel(logging.DEBUG)
     try:
         async with planted_server(tmp_path) as (received, client, api):
+            await _every_tool(received)  # first: afterwards most of the organisation is deleted
             await _every_operation(received, api)
-            await _every_tool(received)
             await _every_resource_and_prompt(received, client)
             assert api.planted > 10_000
             assert received.calls > 1.5 * len(CATALOG.operations)
@@ -158,8 +171,14 @@ async def _every_operation(received: Received, api: PlantedApi) -> None:
 
 
 async def _every_tool(received: Received) -> None:
-    for name in NAMES:
-        await received.call(name, name, ARGUMENTS.get(name, {"flow_id": FLOW}))
+    for tool in CATALOG.tools.values():
+        if tool.kind == "runbook":
+            before = received.done
+            given = ARGUMENTS.get(tool.name, {"flow_id": FLOW})
+            if not tool.hints.read_only:
+                await received.call(f"{tool.name} dry", tool.name, given | {"dry_run": True})
+            await received.call(tool.name, tool.name, given)
+            assert received.done > before, tool.name
     for kind in CATALOG.tools["nexla_list"].parameters["resource_type"].enum:
         await received.call(f"nexla_list {kind}", "nexla_list", {"resource_type": kind, "view": "full", "limit": 200})
     await received.call("nexla_whoami", "nexla_whoami", {})
@@ -169,6 +188,8 @@ async def _every_tool(received: Received) -> None:
 
 
 async def _every_resource_and_prompt(received: Received, client: Client) -> None:
+    for operation in ("history_list_changes", "runs_list"):
+        await received.call(operation, "nexla_read", {"operation": operation, "arguments": {"limit": 100}, "view": "full"})
     listed = (await client.list_resources()).resources
     assert any(str(resource.uri).startswith("nexla://results/") for resource in listed)
     for uri in [*(str(resource.uri) for resource in listed), *(f"nexla://changes/{number}" for number in range(1, 60))]:

@@ -121,6 +121,8 @@ def calls() -> list[tuple[str, dict[str, Any]]]:
 
 CALLS = calls()
 RUNBOOKS = [(name, given) for name in NAMES for given in RUNBOOK_ARGUMENTS.get(name, [{"flow_id": flow} for flow in FLOWS])]
+FIX = {"flow_id": 6060, "operation": "transforms_update", "arguments": {"transform_id": 606, "name": "cleaned"}, "dry_run": True}
+RUNBOOKS.append(("nexla_fix_and_verify", FIX))
 SWAP = st.tuples(st.floats(0, 1), st.booleans(), odd.OTHER_TYPES | odd.OTHER_TYPES | odd.JSON)
 WHOLE = st.tuples(st.just(0.0), st.just(False), odd.OTHER_TYPES | odd.JSON)
 SWAPS = st.lists(SWAP, min_size=1, max_size=4) | st.lists(SWAP, min_size=1, max_size=2) | st.tuples(WHOLE).map(list)
