@@ -13,7 +13,7 @@ import sys
 import bpe_openai
 
 from nexla_mcp.catalog.loader import load_catalog
-from nexla_mcp.server.instructions import INSTRUCTIONS
+from nexla_mcp.server.instructions import instructions
 from nexla_mcp.server.listing import listed_tools
 from nexla_mcp.settings import Profile, Settings
 
@@ -44,8 +44,9 @@ def main() -> int:
         budget = f"<= {limit} in all" if limit else f"<= {AVERAGE} a tool"
         if exceeded or not name.startswith("toolsets"):
             print(f"{name:<24}{len(each):>6}{total:>8}{average:>9.1f}  {budget}{'  EXCEEDED' if exceeded else ''}")
-    print(f"server instructions: {len(INSTRUCTIONS)} of 1900 characters")
-    return 1 if over or len(INSTRUCTIONS) > 1_900 else 0
+    told = len(instructions(unfinished=True))
+    print(f"server instructions: {told} of 1900 characters")
+    return 1 if over or told > 1_900 else 0
 
 
 if __name__ == "__main__":

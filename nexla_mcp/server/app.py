@@ -25,9 +25,10 @@ from nexla_mcp.catalog.records import Operation
 from nexla_mcp.catalog.schema import controls_of
 from nexla_mcp.output.results import tokens
 from nexla_mcp.output.untrusted import clean_text
+from nexla_mcp.runs.records import UNFINISHED
 from nexla_mcp.server.asking import QuestionForClient, asker_for
 from nexla_mcp.server.call import Call, Controls, Progress, View
-from nexla_mcp.server.instructions import INSTRUCTIONS
+from nexla_mcp.server.instructions import instructions
 from nexla_mcp.server.listing import check_names, listed_tools
 from nexla_mcp.server.outcome import Outcome, failure, from_error
 from nexla_mcp.server.prompts import get_prompt, load_prompts
@@ -46,6 +47,7 @@ def build_server(runtime: Runtime) -> Server[Any]:
     tools = listed_tools(runtime.catalog, runtime.settings)
     check_names(runtime.catalog, runtime.settings)
     prompts = load_prompts()
+    unfinished = runtime.settings.state_url is None and runtime.may_have_runs(*UNFINISHED)
 
     async def list_tools(ctx: ServerRequestContext[Any], params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=tools)
@@ -111,7 +113,7 @@ def build_server(runtime: Runtime) -> Server[Any]:
         version=nexla_mcp.__version__,
         title="Nexla",
         description="Run, troubleshoot and document Nexla data flows.",
-        instructions=INSTRUCTIONS,
+        instructions=instructions(unfinished=unfinished),
         website_url="https://docs.nexla.com/",
         cache_hints={
             "tools/list": CacheHint(_HOUR_MS, "public"),

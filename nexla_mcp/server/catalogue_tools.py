@@ -18,14 +18,18 @@ from nexla_mcp.catalog.records import Operation, Risk, ToolSpec, ValueSchema
 from nexla_mcp.catalog.schema import CONTROLS, nested, tool_schema, value_schema
 from nexla_mcp.output.flow_view import objects
 from nexla_mcp.output.render import pick, table
-from nexla_mcp.output.untrusted import clean
+from nexla_mcp.output.untrusted import clean, clean_text
+from nexla_mcp.runs.records import UNFINISHED, Run
 from nexla_mcp.server.call import Call, Controls
 from nexla_mcp.server.execute import UNDOCUMENTED, change, executor_of, read
 from nexla_mcp.server.history import get_change, list_changes, revert_change
 from nexla_mcp.server.outcome import Outcome, failure
 from nexla_mcp.server.resources_of_a_kind import get_resource, list_resources
 from nexla_mcp.server.runs import cancel_run, get_run, list_runs, resume_run
+from nexla_mcp.state.store import StateError
 
+MOST_RUNS = 5
+"""So many unfinished runs are named by whoami."""
 Handler = Callable[[Call, Mapping[str, Any]], Awaitable[Outcome]]
 _ASKED = {
     Risk.READ: "Nothing is asked: it changes nothing.",
@@ -91,7 +95,21 @@ async def whoami(call: Call, _: Mapping[str, Any]) -> Outcome:
         )
     elif not runtime.settings.read_only:
         lines.append("What was changed: nexla_read operation=history_list_changes.")
+    if waiting := await _unfinished_runs(call):
+        server["unfinished_runs"] = [run.id for run in waiting]
+        lines += [f"Not finished: run {run.id} ({run.status}): {clean_text(run.plan.title)}. See runs_get." for run in waiting]
+        lines += ["There may be more: runs_list."] if len(waiting) == MOST_RUNS else []
     return Outcome("\n".join(lines), {"user": person, "organization": organization, "server": server}, operation=operation.name)
+
+
+async def _unfinished_runs(call: Call) -> list[Run]:
+    """What somebody may still want to go on with, or take back; who you are is told even when that cannot be read."""
+    if not call.runtime.may_have_runs(*UNFINISHED):
+        return []
+    try:
+        return await call.runtime.runs.find(limit=MOST_RUNS, statuses=UNFINISHED)
+    except StateError:
+        return []
 
 
 async def search(call: Call, arguments: Mapping[str, Any]) -> Outcome:
@@ -226,8 +244,10 @@ async def _execute(call: Call, executor: str, arguments: Mapping[str, Any]) -> O
     if isinstance(record, ToolSpec):
         steering = {n: arguments[n] for n in CONTROLS if n in arguments and n in record.parameters}
         outcome = await HANDLERS[record.name](call, check(record, given | steering))
-        if executor != "nexla_read" or outcome.structured is None:
+        if outcome.structured is None:
             return outcome
+        if executor != "nexla_read":  # its schema wants the operation named; a run does not name it itself
+            return replace(outcome, structured={"operation": record.name} | dict(outcome.structured))
         return replace(outcome, structured={"operation": record.name, "truncated": outcome.truncated, "data": outcome.structured})
     fitted = check(record, given)
     if record.reads:

@@ -89,20 +89,24 @@ class Runtime:
 
     async def go_on_with_runs(self) -> None:
         """Go on with the runs that a dead process has left behind. Where there are none, nothing is imported."""
-        from nexla_mcp.state.left_behind import anything_left_behind
+        from nexla_mcp.runs.records import OPEN
 
         await asyncio.sleep(START_FIRST_S)
-        folder = None if self.sandbox else self.settings.state_dir
-        if (
-            self.settings.read_only
-            or self.sandbox
-            or not anything_left_behind(folder, shared=self.settings.state_url is not None)
-        ):
+        if self.settings.read_only or self.sandbox or not self.may_have_runs(*OPEN):
             return
         try:
             await self.engine.recover()
         except Exception as error:
             _LOG.warning("Runs that were left behind could not be gone on with (%s).", type(error).__name__)
+
+    def may_have_runs(self, *statuses: str) -> bool:
+        """False when no run surely has one of ``statuses``: asked without importing anything heavy."""
+        from nexla_mcp.state.left_behind import anything_left_behind
+
+        if self.sandbox:
+            return "engine" in self.__dict__
+        shared = self.settings.state_url is not None
+        return anything_left_behind(self.settings.state_dir, shared=shared, statuses=statuses)
 
     async def aclose(self) -> None:
         """Close what was opened."""
