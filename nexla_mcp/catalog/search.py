@@ -40,6 +40,8 @@ EVIDENCE = (
     "plural for a list",
     "number for a list",
     "question for a change",
+    "read for a change",
+    "opposite action",
     "long name",
     "undocumented",
     "deprecated",
@@ -126,10 +128,17 @@ class SearchIndex:
         things, actions, rarity = asked.things.keys(), asked.actions.keys(), self._rarity
         resources = (entry.resources | entry.also) & self._resources & things
         topics = (entry.topics | entry.also - self._resources) & things
-        done = (entry.actions | entry.also) & actions
+        does = entry.actions | entry.also
+        done = does & actions
         others = entry.topics - things
         wanted = entry.tool and bool(topics or (not entry.topics and done))
         lists = entry.reads and "list" in entry.actions | entry.also and not others
+        strong = {action for action, weight in asked.actions.items() if weight >= 1}
+        words = self._vocabulary
+        opposite = any(
+            strong & asked_for and not strong & other and does & other and not does & asked_for
+            for asked_for, other in ((words.gives, words.takes), (words.takes, words.gives))
+        )
         bare = not asked.numbered and all(w < 0.6 for a, w in asked.actions.items() if a not in _READING)
         return (
             math.fsum(rarity[c] * asked.things[c] for c in resources & entry.resources),
@@ -139,6 +148,8 @@ class SearchIndex:
             float(lists and bare and bool((entry.topics | entry.resources) & asked.plurals)),
             float(lists and asked.numbered),
             float(asked.question and not entry.reads),
+            float(bool(entry.reads and not asked.question and strong & words.changes)),
+            float(opposite),
             math.log(entry.length),
             float(entry.undocumented),
             float(entry.deprecated),

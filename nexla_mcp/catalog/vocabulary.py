@@ -80,6 +80,8 @@ class Vocabulary:
         self.known.update(fillers)
         self.ignored = frozenset(fillers) - self.alike.keys() | frozenset(stems(" ".join(data["systems"])))
         self.things = frozenset(data["things"])
+        self.gives, self.takes = frozenset(data["gives"].split()), frozenset(data["takes"].split())
+        self.changes = self.gives | self.takes | frozenset(data["changes"].split())
         self.meanings = {name: frozenset(concepts.split()) for name, concepts in data["meanings"].items()}
         self._phrases: dict[tuple[str, ...], list[tuple[tuple[str, ...], str]]] = defaultdict(list)  # by the first two words
         for concept, phrases in [*data["things"].items(), *data["actions"].items()]:
