@@ -53,7 +53,6 @@ _NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _SHARING = frozenset({"share", "unshare", "set_access", "access_list"})
 _PEOPLE = frozenset({"user", "member", "team", "organization", "current_user"})
 _TROUBLE = frozenset({"debug", "broken", "sla", "flow_health", "error_text", "org_health"})
-_READING = frozenset({"list", "get", "search", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +69,25 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an operation or a runbook is about, in concepts of the vocabulary; ``also`` is what its name does not say."""
+    """What an operation or a runbook is about, in concepts of the vocabulary.
+
+    ``resources`` and ``topics`` are those of its name; ``also`` are the resources, ``about`` the topics and ``does`` the
+    actions when what its name does not say is counted in.
+    """
 
     resources: frozenset[str]
     topics: frozenset[str]
-    actions: frozenset[str]
     also: frozenset[str]
+    about: frozenset[str]
+    does: frozenset[str]
     reads: bool
-    length: int = 1
-    tool: bool = False
-    undocumented: bool = False
-    deprecated: bool = False
+    lists: bool
+    gives: bool
+    takes: bool
+    tool: bool
+    length: float
+    undocumented: bool
+    deprecated: bool
 
 
 class SearchIndex:
@@ -93,7 +100,7 @@ class SearchIndex:
         self._records: dict[str, Operation | ToolSpec] = {**catalog.operations, **tools}
         self._resources = frozenset[str]().union(*map(self._things, catalog.toolsets))
         self._entries = {name: self._about(record) for name, record in self._records.items()}
-        used = Counter(c for e in self._entries.values() for c in e.resources | e.topics | e.actions | e.also)
+        used = Counter(c for e in self._entries.values() for c in e.resources | e.also | e.about | e.does)
         self._rarity = {concept: math.log(1 + len(self._entries) / count) for concept, count in used.items()}
         texts = {name: self._texts(record) for name, record in self._records.items()}
         self._db = self._text_index(texts)
@@ -105,13 +112,13 @@ class SearchIndex:
     def search(self, query: str, *, limit: int = 8, toolset: str | None = None) -> list[Hit]:
         """The best matches; a toolset that nobody has is ignored, so that there always is a result."""
         evidence = self.evidence(query)
-        scores = {name: math.fsum(map(mul, self._weights, of)) for name, of in evidence.items()}
+        scores = {name: sum(map(mul, self._weights, of)) for name, of in evidence.items()}
         exact = self._catalog.resolve(query[:80])
         if exact is not None and exact.name in scores:
             scores[exact.name] += 1000
         elif not any(any(of[:5]) for of in evidence.values()):  # nothing was understood: where one may start
-            scores = {name: float(self._toolset(record) == "runbook") for name, record in self._records.items()}
-        inside = [n for n, r in self._records.items() if toolset in (None, self._toolset(r))] or list(scores)
+            scores = {name: float(self._catalog.toolset_of(record) == "runbook") for name, record in self._records.items()}
+        inside = [n for n, r in self._records.items() if toolset in (None, self._catalog.toolset_of(r))] or list(scores)
         ranked = sorted(inside, key=lambda name: (-scores[name], name))
         return [self._hit(name, -scores[name]) for name in ranked[:limit]]
 
@@ -125,35 +132,25 @@ class SearchIndex:
         }
 
     def _meaning(self, entry: Entry, asked: Request) -> tuple[float, ...]:
-        things, actions, rarity = asked.things.keys(), asked.actions.keys(), self._rarity
-        resources = (entry.resources | entry.also) & self._resources & things
-        topics = (entry.topics | entry.also - self._resources) & things
-        does = entry.actions | entry.also
-        done = does & actions
-        others = entry.topics - things
+        things, actions, rarity = asked.things, asked.actions, self._rarity
+        topics = entry.about & things.keys()
+        done = entry.does & actions.keys()
         wanted = entry.tool and bool(topics or (not entry.topics and done))
-        lists = entry.reads and "list" in entry.actions | entry.also and not others
-        strong = {action for action, weight in asked.actions.items() if weight >= 1}
-        words = self._vocabulary
-        opposite = any(
-            strong & asked_for and not strong & other and does & other and not does & asked_for
-            for asked_for, other in ((words.gives, words.takes), (words.takes, words.gives))
-        )
-        bare = not asked.numbered and all(w < 0.6 for a, w in asked.actions.items() if a not in _READING)
+        listed = entry.lists and entry.topics <= things.keys()
         return (
-            math.fsum(rarity[c] * asked.things[c] for c in resources & entry.resources),
-            math.fsum(rarity[c] * asked.things[c] for c in topics),
-            math.fsum(min(_COMMON_ACTION, rarity[c]) * asked.actions[c] for c in done),
-            float(not (wanted if entry.tool else resources)),
-            float(lists and bare and bool((entry.topics | entry.resources) & asked.plurals)),
-            float(lists and asked.numbered),
-            float(asked.question and not entry.reads),
-            float(bool(entry.reads and not asked.question and strong & words.changes)),
-            float(opposite),
-            math.log(entry.length),
-            float(entry.undocumented),
-            float(entry.deprecated),
-            float(wanted),
+            sum(rarity[c] * things[c] for c in sorted(entry.resources & things.keys())),
+            sum(rarity[c] * things[c] for c in sorted(topics)),
+            sum(min(_COMMON_ACTION, rarity[c]) * actions[c] for c in sorted(done)),
+            not (wanted if entry.tool else entry.also & things.keys()),
+            listed and asked.bare and not asked.plurals.isdisjoint(entry.topics | entry.resources),
+            listed and asked.numbered,
+            asked.question and not entry.reads,
+            asked.changes and entry.reads,
+            (asked.gives and entry.takes) or (asked.takes and entry.gives),
+            entry.length,
+            entry.undocumented,
+            entry.deprecated,
+            wanted,
         )
 
     def _in_focus(self, asked: Request) -> Request:
@@ -205,31 +202,37 @@ class SearchIndex:
         named = frozenset(self._vocabulary.concepts(stems(name)))
         also = self._vocabulary.meanings.get(record.name, frozenset())
         actions = (named - things) & set(name.split("_")) or named - things
+        tool = isinstance(record, ToolSpec)
         if isinstance(record, ToolSpec):
+            resources, reads = frozenset[str](), record.hints.read_only
             topics = named & things - self._resources if record.kind == "runbook" else also & things
             actions = frozenset() if record.kind == "runbook" and topics else actions
-            return Entry(frozenset(), topics, actions, also, record.hints.read_only, tool=True)
-        resources = self._things(self._catalog.toolset_of(record))
-        if record.reads and not actions:
-            actions |= {"get"}
-        if record.reads and "get" in actions and (record.returns.shape == "list" or name.endswith("s")):
-            also |= {"list"}
+        else:
+            resources, reads = self._things(self._catalog.toolset_of(record)), record.reads
+            topics = named & things - resources
+            if reads and not actions:
+                actions |= {"get"}
+            if reads and "get" in actions and (record.returns.shape == "list" or name.endswith("s")):
+                also |= {"list"}
+        does, gives, takes = (actions | also) - things, self._vocabulary.gives, self._vocabulary.takes
         return Entry(
-            resources,
-            named & things - resources,
-            actions,
-            also,
-            record.reads,
-            length=len(self._family(record).action.split("_")),
-            undocumented=not record.documented,
+            resources=resources,
+            topics=topics,
+            also=(resources | also) & self._resources,
+            about=topics | also & things - self._resources,
+            does=does,
+            reads=reads,
+            lists=reads and "list" in does,
+            gives=bool(does & gives) and not does & takes,
+            takes=bool(does & takes) and not does & gives,
+            tool=tool,
+            length=0.0 if tool else math.log(len(self._family(record).action.split("_"))),
+            undocumented=isinstance(record, Operation) and not record.documented,
             deprecated=name.endswith("_legacy") or name.startswith("data_flows_"),
         )
 
     def _things(self, toolset: str) -> frozenset[str]:
         return frozenset(self._vocabulary.concepts(stems(toolset))) & self._vocabulary.things
-
-    def _toolset(self, record: Operation | ToolSpec) -> str:
-        return self._catalog.toolset_of(record) if isinstance(record, Operation) else record.kind
 
     def _hit(self, name: str, score: float) -> Hit:
         record = self._records[name]
@@ -237,7 +240,7 @@ class SearchIndex:
             name=name,
             title=record.title,
             risk=str(record.risk) if isinstance(record, Operation) else ("read" if record.hints.read_only else "write"),
-            toolset=self._toolset(record),
+            toolset=self._catalog.toolset_of(record),
             sentence=record.description.split(". ")[0].rstrip(".") + ".",
             score=round(score, 3),
         )

@@ -50,12 +50,17 @@ _QUOTED = (  # what stands for a thing instead of naming it
     (re.compile(r"\{[^{}]{3,}\}"), " json "),
 )
 _NOT = re.compile(r"\b(do|does|did|is|are|was|were|has|have|ca|could|should|would|must|need|wo)n'?t\b")
+_READING = frozenset({"list", "get", "search", "count"})
 _NEGATIONS = frozenset({"not", "never", "without", "no"})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for: the stems of every word, and the concepts with their weights (1 and more)."""
+    """What somebody asked for: the stems of every word, and the concepts with their weights (1 and more).
+
+    ``gives`` and ``takes`` say that only one of the two is asked for: a share or a start, a removal or a stop; ``changes``
+    that anything is to be changed; ``bare`` that nothing is said but what to look at.
+    """
 
     words: tuple[str, ...]
     things: dict[str, float]
@@ -63,6 +68,10 @@ class Request:
     plurals: frozenset[str]
     question: bool
     numbered: bool
+    gives: bool
+    takes: bool
+    changes: bool
+    bare: bool
 
 
 class Vocabulary:
@@ -83,11 +92,12 @@ class Vocabulary:
         self.gives, self.takes = frozenset(data["gives"].split()), frozenset(data["takes"].split())
         self.changes = self.gives | self.takes | frozenset(data["changes"].split())
         self.meanings = {name: frozenset(concepts.split()) for name, concepts in data["meanings"].items()}
-        self._phrases: dict[tuple[str, ...], list[tuple[tuple[str, ...], str]]] = defaultdict(list)  # by the first two words
+        self._phrases: dict[str, dict[str, list[tuple[tuple[str, ...], str]]]] = {}  # by the first word and the second, if any
         for concept, phrases in [*data["things"].items(), *data["actions"].items()]:
             for phrase in dict.fromkeys([concept.replace("_", " "), *", ".join(phrases).split(", ")]):
                 words = [_stem(word) for word in phrase.split()]
-                self._phrases[tuple(words[:2])].append((tuple(words), concept))
+                seconds = self._phrases.setdefault(words[0], {})
+                seconds.setdefault(" ".join(words[1:2]), []).append((tuple(words), concept))
                 self.known.update(words)
 
     def understand(self, text: str) -> Request:
@@ -107,13 +117,20 @@ class Vocabulary:
             weights["error_text"] = 2.0
         if _WHO_DID.search(lower):
             weights["audit"] = max(weights.get("audit", 0.0), 1.6)
+        actions = {c: w for c, w in weights.items() if c not in self.things}
+        strong = {action for action, weight in actions.items() if weight >= 1}
+        question, numbered = bool(_QUESTION.search(lower)), bool(re.search(r"\b\d{1,7}\b", lower))
         return Request(
             words=tuple(words),
             things={c: w for c, w in weights.items() if c in self.things},
-            actions={c: w for c, w in weights.items() if c not in self.things},
+            actions=actions,
             plurals=frozenset(plurals),
-            question=bool(_QUESTION.search(lower)),
-            numbered=bool(re.search(r"\b\d{1,7}\b", lower)),
+            question=question,
+            numbered=numbered,
+            gives=bool(strong & self.gives and not strong & self.takes),
+            takes=bool(strong & self.takes and not strong & self.gives),
+            changes=bool(strong & self.changes and not question),
+            bare=not numbered and all(w < 0.6 for a, w in actions.items() if a not in _READING),
         )
 
     def marks(self, text: str) -> frozenset[str]:
@@ -128,8 +145,9 @@ class Vocabulary:
         found = [
             (positions, concept)
             for start, word in enumerate(words)
-            for begin in dict.fromkeys(((word,), (word, "*"), tuple(words[start : start + 2])))
-            for phrase, concept in self._phrases.get(begin, ())
+            if (seconds := self._phrases.get(word))
+            for second in ("", "*", *words[start + 1 : start + 2])
+            for phrase, concept in seconds.get(second, ())
             if (positions := _match(words, start, phrase))
         ]
         found.sort(key=lambda f: (-len(f[0]), f[0][0]))
@@ -168,7 +186,7 @@ class Vocabulary:
             if word.endswith("s") and _stem(word) != word
             for start in (end, end - 1)
             if start >= 0
-            for phrase, concept in self._phrases.get(tuple(words[start : end + 1]), ())
+            for phrase, concept in self._phrases.get(words[start], {}).get(" ".join(words[start + 1 : end + 1]), ())
             if concept in self.things and phrase == tuple(words[start : end + 1])
         }
 
@@ -218,6 +236,8 @@ def stems(text: str) -> list[str]:
 def _plain(text: str) -> str:
     """Small ASCII letters; CamelCase taken apart, "isn't" written out."""
     plain = unicodedata.normalize("NFKD", text[:_MAX_CHARS]).encode("ascii", "ignore").decode()
+    if plain.islower() and plain.replace(" ", "").isalnum():
+        return plain
     for pattern, words in _QUOTED:
         plain = pattern.sub(words, plain)
     return _NOT.sub(r"\1 not", _CAMEL.sub(" ", plain).lower()).replace("'", "")

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -55,11 +55,10 @@ class Wordings:
         for kind, key, phrases in written:
             level = (kind, key)
             if level in self._members:
-                for phrase in phrases:
-                    marks = vocabulary.marks(phrase)
-                    sizes[level] += len(marks)
-                    for mark in marks:
-                        self._counts[mark][level] += 1
+                seen = Counter(mark for phrase in phrases for mark in vocabulary.marks(phrase))
+                sizes[level] += seen.total()
+                for mark, count in seen.items():
+                    self._counts[mark][level] += count
         self._size = sum(sizes.values())
         self._sizes = self._spread(sizes)
 
