@@ -142,13 +142,14 @@ class Vocabulary:
 
     def concepts(self, words: Sequence[str]) -> dict[str, list[int]]:
         """The concepts that stems stand for, with the positions of their words; of overlapping phrases the longest."""
+        present = frozenset(words)
         found = [
             (positions, concept)
             for start, word in enumerate(words)
             if (seconds := self._phrases.get(word))
             for second in ("", "*", *words[start + 1 : start + 2])
             for phrase, concept in seconds.get(second, ())
-            if (positions := _match(words, start, phrase))
+            if phrase[-1] in present and (positions := _match(words, start, phrase))
         ]
         found.sort(key=lambda f: (-len(f[0]), f[0][0]))
         covered = [0] * len(words)
@@ -195,7 +196,7 @@ class Vocabulary:
         return [part for word in _WORD.findall(text) for part in self._parts(word)]
 
     def _parts(self, word: str) -> tuple[str, ...]:
-        if len(word) < 7 or word.isdigit() or _stem(word) in self.known:
+        if len(word) < 7 or word.isdigit() or self.known[_stem(word)] > 2:
             return (word,)
         splits = ((word[:i], word[i:]) for i in range(3, len(word) - 2))
         return next((two for two in splits if all(self.known[_stem(part)] > 3 for part in two)), (word,))

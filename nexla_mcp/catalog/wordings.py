@@ -45,7 +45,7 @@ class Wordings:
         for name in family:
             for level in self._levels(name):
                 self._members[level].append(name)
-        self._counts: dict[str, dict[Level, int]] = defaultdict(lambda: defaultdict(int))
+        self._counts: dict[str, list[tuple[Level, int]]] = defaultdict(list)
         self._gains: dict[str, dict[str, float]] = {}
         sizes: dict[Level, int] = defaultdict(int)
         more = json.loads((data_root("tool_specs") / "search" / "wordings.json").read_bytes())
@@ -58,9 +58,9 @@ class Wordings:
                 seen = Counter(mark for phrase in phrases for mark in vocabulary.marks(phrase))
                 sizes[level] += seen.total()
                 for mark, count in seen.items():
-                    self._counts[mark][level] += count
+                    self._counts[mark].append((level, count))
         self._size = sum(sizes.values())
-        self._sizes = self._spread(sizes)
+        self._sizes = self._spread(sizes.items())
 
     def scores(self, marks: Iterable[str]) -> dict[str, float]:
         """How much likelier the marks are for each name than in general, as a logarithm; a name left out has 0."""
@@ -78,14 +78,14 @@ class Wordings:
             for level, count in self._spread(counts).items():
                 for name in self._members[level]:
                     share[name] += MIXTURE[level[0]] * count / self._sizes[level]
-            usual = MIXTURE["everything"] * sum(counts.values()) / self._size
+            usual = MIXTURE["everything"] * sum(count for _, count in counts) / self._size
             self._gains[mark] = {name: math.log1p(part / usual) for name, part in share.items()}
         return self._gains[mark]
 
-    def _spread(self, counts: Mapping[Level, int]) -> dict[Level, int]:
+    def _spread(self, counts: Iterable[tuple[Level, int]]) -> dict[Level, int]:
         """Let what is counted for an operation count for its resource and its action as well."""
         out: dict[Level, int] = defaultdict(int)
-        for level, count in counts.items():
+        for level, count in counts:
             for each in self._levels(level[1]) if level[0] == "operation" else (level,):
                 out[each] += count
         return out

