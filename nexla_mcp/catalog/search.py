@@ -135,7 +135,7 @@ class SearchIndex:
         things, actions, rarity = asked.things, asked.actions, self._rarity
         topics = entry.about & things.keys()
         done = entry.does & actions.keys()
-        wanted = entry.tool and bool(topics or (not entry.topics and done))
+        wanted = entry.tool and bool(topics or (not entry.about and done))
         listed = entry.lists and entry.topics <= things.keys()
         return (
             sum(rarity[c] * things[c] for c in sorted(entry.resources & things.keys())),
