@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from nexla_mcp.cli import calling, checking, inspecting, serving
+from nexla_mcp.cli import calling, checking, inspecting, installing, serving
 
 app = typer.Typer(
     name="nexla-mcp",
@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 app.command()(serving.serve)
 app.command()(serving.sandbox)
+app.command()(installing.install)
+app.command()(installing.uninstall)
 app.command()(calling.call)
 app.command()(checking.doctor)
 app.command()(inspecting.tools)
