@@ -27,7 +27,7 @@ EXISTING = {
     "cursor": '{"mcpServers":{"a":{"url":"https://a.example/mcp"}}}',
     "vscode": '{\n\t// mine\n\t"servers": {\n\t\t"a": { "url": "https://a.example/mcp" }, // remote\n\t},\n\t"inputs": [],\n}\n',
     "gemini": '{\r\n  "ui": { "theme": "x" }, // colours\r\n  "mcpServers": {\r\n    "a": { "command": "a" }\r\n  }\r\n}\r\n',
-    "codex": '# mine\nmodel = "m"   # the model\n\n[mcp_servers.a]\ncommand = "a"\nargs = [\n  "x", # one\n]\n\n# last\n[tui]\nx = 1\n',
+    "codex": '# mine\nmodel = "m"   # the model\n\n[mcp_servers.a]\ncommand = "a"\nargs = [\n"x", # one\n]\n\n# z\n[t]\nx = 1\n',
 }
 
 

@@ -14,7 +14,7 @@ NEW = {"command": "/x/nexla-mcp", "args": ["serve"]}
 PATH = ("mcpServers", "nexla")
 TEXTS = {
     "plain": '{\n  "theme": "dark",\n  "mcpServers": {\n    "other": {"command": "node"}\n  }\n}\n',
-    "comments": '// top\n{\n    /* a */ "mcpServers": { // servers\n    "other": {"command": "node"} // mine\n    },\n    "z": 1\n}\n',
+    "comments": '// top\n{\n  /* a */ "mcpServers": { // servers\n    "other": {"command": "node"} // mine\n  },\n  "z": 1\n}\n',
     "trailing commas": '{\n\t"mcpServers": {\n\t\t"other": {},\n\t},\n}\n',
     "crlf": '{\r\n  "mcpServers": {\r\n    "other": {}\r\n  }\r\n}\r\n',
     "one line": '{"mcpServers": {"other": {}}, "z": [1, 2]}',
