@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nexla_mcp.catalog.records import Risk
+from nexla_mcp.output.untrusted import clean
 from nexla_mcp.policy.gate import MOST_TARGETS
 from nexla_mcp.policy.plan import arguments_hash
 from nexla_mcp.runs.plans import PlanError, Planner
@@ -40,7 +41,7 @@ async def migrate_schema(planner: Planner, arguments: dict[str, Any]) -> RunPlan
     steps = [_child(arguments, nexset_id, name), _start_child()]
     steps.append(_compare_samples(schema))
     for sink in sinks:
-        steps.append(_twin(sink, changed.get(str(sink["id"]))))
+        steps.append(_twin(planner, sink, changed.get(str(sink["id"]))))
     steps += [_start_twin(sink) for sink in running]
     wait_s = 60 * int(arguments.get("wait_minutes", DEFAULT_WAIT_MIN))
     pairs = [{"old": s["id"], "new": f"$twin_{s['id']}.id"} for s in running]
@@ -86,19 +87,24 @@ def _compare_samples(schema: Any) -> Step:
     return Step(key="samples", title="Compare samples with the new schema", check="samples_fit", arguments=arguments)
 
 
-def _twin(sink: Mapping[str, Any], changed: Any) -> Step:
+def _twin(planner: Planner, sink: Mapping[str, Any], changed: Any) -> Step:
+    """The step for a second destination; a configuration that holds a secret is kept in memory, never in the plan."""
     credential = sink.get("data_credentials") or {}
+    config = {**(sink.get("sink_config") or {}), **(changed or {})}
     made = {
         "name": f"{sink.get('name')}_v2",
         "sink_type": sink.get("sink_type"),
         "data_set_id": "$child.id",
         "data_credentials_id": sink.get("data_credentials_id") or credential.get("id"),
-        "sink_config": {**(sink.get("sink_config") or {}), **(changed or {})},
+        "sink_config": config,
     }
+    secrets = {}
+    if clean(config) != config:
+        secrets["sink_config"] = planner.secrets.keep(f"sink-{sink['id']}-{arguments_hash(config)[:16]}", config)
+        del made["sink_config"]
     given = {key: value for key, value in made.items() if value is not None}
-    return Step(
-        key=f"twin_{sink['id']}", title=f'Make destination "{made["name"]}"', operation="destinations_create", arguments=given
-    )
+    title = f'Make destination "{made["name"]}"'
+    return Step(key=f"twin_{sink['id']}", title=title, operation="destinations_create", arguments=given, secrets=secrets)
 
 
 def _start_twin(sink: Mapping[str, Any]) -> Step:
