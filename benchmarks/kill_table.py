@@ -121,10 +121,10 @@ class Play:
     def begin_until(self, key: str, operation: str, held: str) -> None:
         """Begin the run, let everything before the step pass, and return while the request of the step is held."""
         tool, arguments = self.case.tool, self.case.arguments
-        for _ in range(3):
+        for first in (True, False):
             self._hold(key, operation, held)
             number = self.server.begin("tools/call", {"name": tool, "arguments": self.agreed(tool, **arguments)})
-            answered = self._wait_for(key, held, number)
+            answered = self._wait_for(key, held, number, may_wait=first)
             if answered is None:
                 return
             tool, arguments = "nexla_runs_resume", {"run_id": answered["run_id"]}  # it waits: the step is in the next part
@@ -154,7 +154,7 @@ class Play:
         kind = {"kind": "slow_headers"} if held == "carried out" else {}
         self.sandbox.fault(match, delay_s=LONG_S, count=1, **kind)
 
-    def _wait_for(self, key: str, held: str, number: int) -> dict[str, Any] | None:
+    def _wait_for(self, key: str, held: str, number: int, *, may_wait: bool) -> dict[str, Any] | None:
         """None when the step is held; the answer of the call when it came without reaching the step."""
         database = self.folder / "state" / "state.db"
         deadline = time.monotonic() + PATIENCE_S
@@ -166,7 +166,7 @@ class Play:
                 return None
             if held == "check" and progress.get(key, {}).get("state") in ("under way", "done"):
                 return None
-            if run == "waiting" and key not in progress:
+            if may_wait and run == "waiting" and key not in progress:
                 while (message := self.server.read()).get("id") != number:
                     pass
                 return dict(message["result"]["structuredContent"])
