@@ -39,7 +39,7 @@ async def migrate_schema(planner: Planner, arguments: dict[str, Any]) -> RunPlan
     changed: Mapping[str, Any] = arguments.get("sink_configs") or {}
     running = [s for s in sinks if s.get("status") == "ACTIVE"]
     steps = [_child(arguments, nexset_id, name), _start_child()]
-    steps.append(_compare_samples(schema))
+    steps.append(_compare_samples(arguments))
     for sink in sinks:
         steps.append(_twin(planner, sink, changed.get(str(sink["id"]))))
     steps += [_start_twin(sink) for sink in running]
@@ -82,8 +82,9 @@ def _start_child() -> Step:
     return Step(key="start", title="Activate the new nexset", operation="nexsets_activate", arguments={"set_id": "$child.id"})
 
 
-def _compare_samples(schema: Any) -> Step:
-    arguments = {"set_id": "$child.id", "schema": schema}
+def _compare_samples(arguments: dict[str, Any]) -> Step:
+    parent = {} if "transform_id" in arguments else {"parent_id": arguments["nexset_id"]}
+    arguments = {"set_id": "$child.id", "schema": arguments["schema"], **parent}
     return Step(key="samples", title="Compare samples with the new schema", check="samples_fit", arguments=arguments)
 
 
