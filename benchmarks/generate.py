@@ -1,4 +1,4 @@
-"""Write what is generated, or check that it is up to date: the JSON Schemas of the spec files, the operations reference.
+"""Write what is generated, or check that it is up to date: schemas of the spec files, the operations, tables in pages.
 
 python -m benchmarks.generate            # write
 python -m benchmarks.generate --check    # exit 1 when something is out of date
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from benchmarks.guide_tables import filled, tables
 from benchmarks.operations_page import page
 from nexla_mcp.catalog.loader import load_catalog
 from nexla_mcp.catalog.records import Toolset, ToolSpec
@@ -29,7 +30,10 @@ def generated() -> dict[Path, str]:
         + "\n"
         for name, record in schemas.items()
     }
-    return {**files, ROOT / "docs" / "operations.md": page(load_catalog())}
+    made = tables()
+    pages = [ROOT / "docs" / "prompts.md", *sorted((ROOT / "docs" / "reference").glob("*.md"))]
+    with_tables = {path: filled(path.read_text(encoding="utf-8"), made) for path in pages}
+    return {**files, **with_tables, ROOT / "docs" / "operations.md": page(load_catalog())}
 
 
 def main() -> int:

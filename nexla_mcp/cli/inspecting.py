@@ -32,11 +32,11 @@ def tools(profile: ProfileOption = None, toolsets: ToolsetsOption = None, as_jso
 
 def prompts(as_json: JsonOption = False) -> None:
     """Show the prompts that a client offers to people."""
-    from nexla_mcp.catalog.loader import SpecError
+    from nexla_mcp.catalog.loader import SpecError, load_catalog
     from nexla_mcp.server.prompts import load_prompts
 
     try:
-        found = load_prompts()
+        found = load_prompts(load_catalog())
     except SpecError as error:
         stop(str(error))
     if as_json:
@@ -48,7 +48,7 @@ def prompts(as_json: JsonOption = False) -> None:
 
     table = Table("prompt", "what it does", "arguments")
     for prompt in found.values():
-        table.add_row(prompt.name, prompt.description, ", ".join(a["name"] for a in prompt.arguments))
+        table.add_row(prompt.name, prompt.description, ", ".join(a.name for a in prompt.arguments))
     Console().print(table)
 
 

@@ -7,10 +7,13 @@ compared without showing either. Masked are the fields a spec names, keys that l
 ``name`` beside a ``value``), and texts that look like one. Control, ANSI, zero-width, bidirectional and tag
 characters are removed, since they can hide text from a person or steer a model. No argument of a tool switches
 any of this off. The patterns are linear in the length of a text: an API cannot stall this server with one.
+
+    fenced(text, "nexla_debug_flow")     # where words of ours and data stand in one text, the data between two marks
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -18,7 +21,7 @@ from typing import Any
 
 from nexla_mcp.output.secret_texts import MASKED, mask, mask_texts
 
-__all__ = ["NAMED", "clean", "clean_text", "looks_secret", "mask", "names_secret"]
+__all__ = ["NAMED", "clean", "clean_text", "fenced", "looks_secret", "mask", "names_secret"]
 
 DEEPEST = 150
 _SECRET_KEYS = re.compile(
@@ -52,6 +55,16 @@ def clean_text(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         text = _HIDDEN.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     return mask_texts(text)
+
+
+def fenced(text: str, origin: str) -> str:
+    """``text`` cleaned, between two marks that name its origin.
+
+    The marks hold a hash of the text, so that no text can contain the mark that would end it.
+    """
+    text = clean_text(text)
+    mark = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return f"<<<data {mark} from {origin}\n{text}\ndata {mark}>>>"
 
 
 def looks_secret(key: str) -> bool:

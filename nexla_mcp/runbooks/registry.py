@@ -30,6 +30,7 @@ _RUNBOOKS = {
     "nexla_debug_flow": "debug_flow",
     "nexla_explain_error": "explain_error",
     "nexla_health_check": "health_check",
+    "nexla_recommend_docs": "recommend_docs",
     "nexla_triage": "triage",
 }
 """Name of the tool -> module in this folder, whose function of the same name is the runbook."""

@@ -19,6 +19,9 @@ def text_of_diagnosis(d: Diagnosis) -> str:
             else f"{d.root_cause.resource_type} {d.root_cause.resource_id}"
         )
         lines.append(f"Root cause: {d.root_cause.cause} at {where} (confidence {d.root_cause.confidence})")
+    if "error_rate" in d.extra:
+        last = d.extra["last_run"] or "none was seen"
+        lines.append(f"Status {d.extra['status']}; last run {last}; error rate {d.extra['error_rate']:.0%} of the last ten runs")
     if d.first_bad_run_id is not None:
         lines.append(f"First bad run: {d.first_bad_run_id} ({d.first_bad_run_at or 'time unknown'})")
     for finding in d.contributing[:3]:

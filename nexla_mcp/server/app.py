@@ -3,8 +3,8 @@
     server = build_server(runtime)
     await run_stdio(server)
 
-Only what works is advertised: tools, prompts, and the resources of parked results. Every call ends in a
-result: a failure is text that says what to do next, never a protocol error and never a trace.
+Only what works is advertised: tools, prompts, resources and the completions of both. Every call of a tool ends in
+a result: a failure is text that says what to do next, never a protocol error and never a trace.
 """
 
 from __future__ import annotations
@@ -23,19 +23,22 @@ from mcp.shared.exceptions import MCPError
 import nexla_mcp
 from nexla_mcp.catalog.records import Operation
 from nexla_mcp.catalog.schema import controls_of
+from nexla_mcp.client.places import one_call
 from nexla_mcp.output.results import tokens
 from nexla_mcp.output.untrusted import clean_text
 from nexla_mcp.runs.records import UNFINISHED
 from nexla_mcp.server.asking import QuestionForClient, asker_for
 from nexla_mcp.server.call import Call, Controls, Progress, View
+from nexla_mcp.server.completions import complete
 from nexla_mcp.server.instructions import instructions
 from nexla_mcp.server.listing import check_names, listed_tools
 from nexla_mcp.server.outcome import Outcome, failure, from_error
 from nexla_mcp.server.prompts import get_prompt, load_prompts
+from nexla_mcp.server.resources import listed_resources, read_resource
 from nexla_mcp.server.runtime import Runtime
-from nexla_mcp.views import EXTENSION, read_view, view_resources
+from nexla_mcp.server.templates import TEMPLATES
+from nexla_mcp.views import EXTENSION
 
-CHANGES = "nexla://changes"
 LIMIT_S = 45.0
 _LOG = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
@@ -46,7 +49,7 @@ def build_server(runtime: Runtime) -> Server[Any]:
     """A server over ``runtime``; raises UnknownToolsetError for a toolset or an operation that does not exist."""
     tools = listed_tools(runtime.catalog, runtime.settings)
     check_names(runtime.catalog, runtime.settings)
-    prompts = load_prompts()
+    prompts = load_prompts(runtime.catalog)
     unfinished = runtime.settings.state_url is None and runtime.may_have_runs(*UNFINISHED)
 
     async def list_tools(ctx: ServerRequestContext[Any], params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -65,48 +68,26 @@ def build_server(runtime: Runtime) -> Server[Any]:
     async def prompt(ctx: ServerRequestContext[Any], params: types.GetPromptRequestParams) -> types.GetPromptResult:
         if params.name not in prompts:
             raise MCPError(types.INVALID_PARAMS, f"There is no prompt {params.name!r}; there are {', '.join(prompts)}.")
-        call = Call(runtime, _progress(ctx), ctx.protocol_version)
-        return await get_prompt(call, prompts[params.name], params.arguments or {}, dispatch)
+        with one_call():
+            return await get_prompt(_bare_call(runtime, ctx), prompts[params.name], params.arguments or {}, dispatch)
 
     async def list_resources(
         ctx: ServerRequestContext[Any], params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        listing = [(CHANGES, "Changes"), *((uri, f"Result of {name}") for uri, name in runtime.results.listing())]
-        return types.ListResourcesResult(
-            resources=[
-                *view_resources(),
-                *(types.Resource(uri=uri, name=name, mime_type="application/json") for uri, name in listing),
-            ]
-        )
+        return types.ListResourcesResult(resources=listed_resources(runtime))
 
     async def list_templates(
         ctx: ServerRequestContext[Any], params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
-        described = (
-            ("results", "Parked result", "The whole of a result that was too large for a reply; the reply names its address."),
-            ("changes", "Change", "One change of this server by its number: what was before, what was sent, what came of it."),
-        )
-        templates = [
-            types.ResourceTemplate(
-                uri_template=f"nexla://{kind}/{{id}}", name=name, description=text, mime_type="application/json"
-            )
-            for kind, name, text in described
-        ]
-        return types.ListResourceTemplatesResult(resource_templates=templates)
+        return types.ListResourceTemplatesResult(resource_templates=[t.listed() for t in TEMPLATES])
 
-    async def read_resource(ctx: ServerRequestContext[Any], params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-        uri = str(params.uri)
-        if page := read_view(uri):
-            return page
-        from nexla_mcp.server.history import read_changes
+    async def read(ctx: ServerRequestContext[Any], params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        with one_call():
+            return await read_resource(_bare_call(runtime, ctx), str(params.uri))
 
-        text = await read_changes(runtime, uri) if uri.startswith(CHANGES) else runtime.results.read(uri)
-        if text is None:
-            raise MCPError(
-                types.INVALID_PARAMS,
-                f"{clean_text(str(params.uri))[:120]} is not kept any more. Call the tool again for a new result.",
-            )
-        return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, mime_type="application/json", text=text)])
+    async def completion(ctx: ServerRequestContext[Any], params: types.CompleteRequestParams) -> types.CompleteResult:
+        with one_call():
+            return await complete(_bare_call(runtime, ctx), prompts, params)
 
     server: Server[Any] = Server(
         "nexla",
@@ -118,6 +99,7 @@ def build_server(runtime: Runtime) -> Server[Any]:
         cache_hints={
             "tools/list": CacheHint(_HOUR_MS, "public"),
             "prompts/list": CacheHint(_HOUR_MS, "public"),
+            "resources/templates/list": CacheHint(_HOUR_MS, "public"),
             "server/discover": CacheHint(_HOUR_MS, "public"),
         },
         on_list_tools=list_tools,
@@ -126,7 +108,8 @@ def build_server(runtime: Runtime) -> Server[Any]:
         on_get_prompt=prompt,
         on_list_resources=list_resources,
         on_list_resource_templates=list_templates,
-        on_read_resource=read_resource,
+        on_read_resource=read,
+        on_completion=completion,
     )
     server.extensions[EXTENSION] = {}
     return server
@@ -176,8 +159,6 @@ async def _answer(
     runtime: Runtime, ctx: ServerRequestContext[Any], params: types.CallToolRequestParams
 ) -> types.CallToolResult | types.InputRequiredResult:
     """One call from the protocol's parameters to its result, with a receipt whatever happens."""
-    from nexla_mcp.client.places import one_call
-
     began = time.monotonic()
     decision = "cancelled"
     outcome: Outcome | None = None
@@ -256,6 +237,11 @@ def _receipt(
         change=evidence.get("change") or error.get("details", {}).get("change_id"),
         duration_ms=round((time.monotonic() - began) * 1000),
     )
+
+
+def _bare_call(runtime: Runtime, ctx: ServerRequestContext[Any]) -> Call:
+    """A call that can only read: nobody can be asked in the middle of a prompt, a resource or a completion."""
+    return Call(runtime, _progress(ctx), ctx.protocol_version, client_name=_client_name(ctx))
 
 
 def _progress(ctx: ServerRequestContext[Any]) -> Progress:

@@ -24,6 +24,7 @@ from nexla_mcp.server.call import Call, Controls
 from nexla_mcp.server.execute import UNDOCUMENTED, change, executor_of, read
 from nexla_mcp.server.history import get_change, list_changes, revert_change
 from nexla_mcp.server.outcome import Outcome, failure
+from nexla_mcp.server.recommend_docs import recommend_docs
 from nexla_mcp.server.resources_of_a_kind import get_resource, list_resources
 from nexla_mcp.server.runs import cancel_run, get_run, list_runs, resume_run
 from nexla_mcp.state.store import StateError
@@ -275,6 +276,7 @@ HANDLERS: dict[str, Handler] = {
     "nexla_read": run_read,
     "nexla_write": run_write,
     "nexla_confirmed_write": run_confirmed_write,
+    "nexla_recommend_docs": recommend_docs,
     "nexla_history_list_changes": list_changes,
     "nexla_history_get_change": get_change,
     "nexla_history_revert_change": revert_change,

@@ -16,7 +16,7 @@ from typing import Any, cast
 from nexla_mcp.catalog.catalog import Catalog
 from nexla_mcp.catalog.records import Operation, Risk, ToolSpec
 from nexla_mcp.client.errors import NexlaError
-from nexla_mcp.policy.carry_out import carry_out
+from nexla_mcp.policy.carry_out import Applied, carry_out
 from nexla_mcp.policy.decision import Consent, Granted, Pending, Refused
 from nexla_mcp.policy.plan import Plan
 from nexla_mcp.policy.planning import make_plan
@@ -29,7 +29,7 @@ from nexla_mcp.state.store import StateError
 UNDOCUMENTED = "This route is not in Nexla's published contract; this instance may not have it."
 _NO_ROUTE = (404, 405)
 
-__all__ = ["UNDOCUMENTED", "TakingBack", "change", "executor_of", "explain_missing_route", "present", "read"]
+__all__ = ["UNDOCUMENTED", "TakingBack", "additive", "change", "executor_of", "explain_missing_route", "present", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,31 @@ async def _change(
 
 
 async def _send(call: Call, granted: Granted, back: TakingBack | None) -> Outcome:
+    plan = cast("Plan", granted.plan)
+    applied = await _apply(call, granted, back)
+    shown = present(call, plan.operation, applied.reply.body, View())
+    return done(call.runtime.catalog, plan, applied, granted.evidence, shown)
+
+
+async def additive(call: Call, operation: Operation, arguments: Mapping[str, Any]) -> Applied:
+    """Carry out a write that nobody has to be asked about, for a runbook that needs the reply itself.
+
+    Raises:
+        ValueError: somebody has to be asked.
+        NexlaError: the API refused or failed.
+        StateError: it cannot be recorded; nothing was sent.
+    """
+    plan = await make_plan(call.runtime.client, call.runtime.catalog, operation, arguments)
+    return await _apply(call, call.runtime.gate.free(plan), None)
+
+
+async def _apply(call: Call, granted: Granted, back: TakingBack | None) -> Applied:
     runtime, plan = call.runtime, cast("Plan", granted.plan)
 
     async def begun(_number: int) -> None:
         await call.progress(2, None, f"sending {plan.operation.name}")
 
-    applied = await carry_out(
+    return await carry_out(
         runtime.client,
         runtime.catalog,
         runtime.changes,
@@ -116,8 +135,6 @@ async def _send(call: Call, granted: Granted, back: TakingBack | None) -> Outcom
         takes_back=back.number if back else None,
         on_begun=begun,
     )
-    shown = present(call, plan.operation, applied.reply.body, View())
-    return done(runtime.catalog, plan, applied, granted.evidence, shown)
 
 
 def explain_missing_route(error: NexlaError, catalog: Catalog, called: Operation | None = None) -> None:

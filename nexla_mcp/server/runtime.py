@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 from nexla_mcp.catalog.catalog import Catalog
 from nexla_mcp.catalog.loader import load_catalog
 from nexla_mcp.output.results import ResultStore
+from nexla_mcp.server.names import Names
 from nexla_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Runtime:
         self.sandbox = sandbox
         self.transport_name = transport_name
         self.results = ResultStore()
+        self.names = Names()
 
     @classmethod
     @asynccontextmanager
