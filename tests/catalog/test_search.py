@@ -46,6 +46,8 @@ def test_the_right_operation_comes_first_on_questions_nobody_looked_at(
     third = share_found(index, catalog, held_out=True, first=3)
     with capsys.disabled():
         print(f"\nsearch, held-out questions: R@1 {first:.3f}, R@3 {third:.3f}")  # noqa: T201
+    assert first >= 0.85
+    assert third >= 0.95
 
 
 @given(st.text(max_size=300))
@@ -160,7 +162,7 @@ def test_a_search_takes_a_few_milliseconds(index: SearchIndex) -> None:
         index.search(question["question"])
         spent.append(time.thread_time() - start)
 
-    assert sorted(spent)[95] < 0.025
+    assert sorted(spent)[95] < 0.012  # about 4 ms; the rest is for a machine that is busy
 
 
 def test_the_index_is_built_quickly(catalog: Catalog) -> None:
