@@ -164,10 +164,10 @@ class Steps:
             back = way_back(self.catalog, entry, await read_now(self.client, self.catalog, entry))
         except NoWayBackError as error:
             return Progress("not undone", clean_text(str(error)), entry.id)
-        if back.changed_again:
-            return Progress("not undone", f"somebody has changed it since: {'; '.join(back.changed_again)}", entry.id)
         begun = await self.changes.of_step(f"{run_id}/undo_{step.key}")
         known = await self._what_became(back.operation, begun, back.arguments) if begun is not None else None
+        if known is None and back.changed_again:  # what an undo of ours has changed is no change of somebody else
+            return Progress("not undone", f"somebody has changed it since: {'; '.join(back.changed_again)}", entry.id)
         made = known or await self._send(f"{run_id}/undo_{step.key}", back.operation, back.arguments, entry.id)
         state: StepState = "undone" if made.state == "done" else "not undone"
         lost = f"; not brought back: {', '.join(back.lost)}" if back.lost else ""
