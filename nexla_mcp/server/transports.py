@@ -27,23 +27,18 @@ async def run_stdio(runtime: Runtime) -> None:
 
 
 async def run_http(runtime: Runtime, address: str) -> None:
-    """Serve many clients over streamable HTTP at ``http://HOST:PORT/mcp``.
+    """Serve many clients over streamable HTTP at ``http://HOST:PORT/mcp``; see :mod:`nexla_mcp.server.health` for probes.
 
     Raises:
         AddressError: the address is not HOST:PORT, or not on loopback. Every caller acts with the key of this
             process, so nobody but the person at this machine may be one.
     """
     import uvicorn
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse
-    from starlette.routing import Route
+
+    from nexla_mcp.server.health import health_routes
 
     host, port = parse_address(address)
-
-    async def alive(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
-
-    app = build_server(runtime).streamable_http_app(host=host, custom_starlette_routes=[Route("/healthz", alive)])
+    app = build_server(runtime).streamable_http_app(host=host, custom_starlette_routes=[*health_routes(runtime)])
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False)
     _LOG.warning("nexla-mcp listens on http://%s:%d/mcp", f"[{host}]" if ":" in host else host, port)
     await uvicorn.Server(config).serve()
