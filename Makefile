@@ -37,6 +37,9 @@ scenarios: $(DEV_STAMP)  ## Known and unseen incidents and healthy flows, judged
 	$(BIN)/python -m benchmarks.scenarios
 	$(BIN)/python -m benchmarks.triage_500
 
+conformance: $(DEV_STAMP)  ## The official MCP conformance suite and the Inspector against our HTTP server; needs npm
+	$(BIN)/python -m benchmarks.conformance
+
 format: $(DEV_STAMP)  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
