@@ -52,11 +52,11 @@ async def read_resource(call: Call, uri: str) -> types.ReadResourceResult:
     found = match(uri)
     if found is None:
         shapes = ", ".join(t.uri for t in TEMPLATES)
-        raise _no_such(f"There is no resource {_shown(uri)}. There are {CHANGES} and {shapes}.")
+        raise _no_such(uri, f"There is no resource {_shown(uri)}. There are {CHANGES} and {shapes}.")
     template, variables = found
     text = await _text(call, uri, template, variables)
     if text is None:
-        raise _no_such(_missing(uri, template))
+        raise _no_such(uri, _missing(uri, template))
     return _contents(uri, template.mime_type, text)
 
 
@@ -77,8 +77,8 @@ async def _text(call: Call, uri: str, template: Template, variables: dict[str, s
         with anyio.fail_after(READ_S):
             return await read_live(call, template, variables)
     except NexlaError as error:
-        code = types.INVALID_PARAMS if isinstance(error, NotFoundError) else types.INTERNAL_ERROR
-        raise MCPError(code, from_error(error).text) from None
+        text = from_error(error).text
+        raise (_no_such(uri, text) if isinstance(error, NotFoundError) else MCPError(types.INTERNAL_ERROR, text)) from None
     except TimeoutError:
         raise MCPError(types.INTERNAL_ERROR, f"{_shown(uri)}: no answer within {READ_S:.0f} s. Try again later.") from None
 
@@ -111,8 +111,9 @@ def _contents(uri: str, mime_type: str, text: str) -> types.ReadResourceResult:
     return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, mime_type=mime_type, text=text)])
 
 
-def _no_such(text: str) -> MCPError:
-    return MCPError(types.INVALID_PARAMS, text)
+def _no_such(uri: str, text: str) -> MCPError:
+    """The protocol's error for a missing resource; it names the address again, as the protocol of 2026-07-28 asks."""
+    return MCPError(types.INVALID_PARAMS, text, {"uri": uri})
 
 
 def _shown(uri: str) -> str:

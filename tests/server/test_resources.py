@@ -121,7 +121,7 @@ async def test_what_is_not_there_is_explained(world: RunningSandbox, uri: str, s
         with pytest.raises(MCPError) as refused:
             await client.read_resource(uri)
     assert said in str(refused.value)
-    assert refused.value.error.code == types.INVALID_PARAMS
+    assert (refused.value.error.code, refused.value.error.data) == (types.INVALID_PARAMS, {"uri": uri})
 
 
 async def test_a_refusal_of_the_api_says_what_to_do(world: RunningSandbox) -> None:
