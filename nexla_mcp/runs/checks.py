@@ -58,7 +58,6 @@ async def next_run(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
             health = (await health_check(Facts(steps.client, steps.catalog), {"flow_id": flow_id})).structured()
             if (health.get("last_run") or "") > after:
                 break
-            await steps.say(f"waiting for the next run of flow {flow_id}")
             await anyio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE_S)
     ran = (health.get("last_run") or "") > after
@@ -111,7 +110,6 @@ async def side_by_side(steps: Steps, arguments: Mapping[str, Any]) -> Checked:
             seen = [await _both(steps, pair, str(arguments["since"])) for pair in arguments["pairs"]]
             if all(pair["runs"] for pair in seen):
                 break
-            await steps.say("waiting for the new destinations to write")
             await anyio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE_S)
     quiet = [p for p in seen if not p["runs"]]

@@ -42,9 +42,7 @@ ROLLED_BACK: dict[bool, tuple[Status, str]] = {
 class Engine:
     """The runs of one principal in one process; opened by the first run that is started, or found left behind."""
 
-    def __init__(
-        self, steps: Steps, log: RunLog, folder: Path | None, on_say: Callable[[str, str], None] = lambda _r, _t: None
-    ) -> None:
+    def __init__(self, steps: Steps, log: RunLog, folder: Path | None) -> None:
         self._steps = steps
         self._log = log
         self._folder = folder
@@ -53,7 +51,6 @@ class Engine:
         self._beating: asyncio.Task[None] | None = None
         self._temporary: TemporaryDirectory[str] | None = None
         self._executor = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._on_say = on_say
 
     async def start(self, plan: RunPlan, evidence: Evidence, *, client_name: str = "") -> str:
         """Write a confirmed plan down and begin its first part; returns the id of the run.
@@ -167,10 +164,7 @@ class Engine:
             return earlier
         await self._log.save(run_id, steps={step.key: Progress("under way")})
 
-        async def say(text: str) -> None:
-            self._on_say(run_id, text)
-
-        return await replace(steps, say=say).make(run_id, step, results)
+        return await steps.make(run_id, step, results)
 
     async def _asked_to_stop(self, run_id: str) -> Progress:
         return Progress("done" if (await self._get(run_id)).cancelled else "to do")

@@ -10,7 +10,7 @@ that fails says so, and the run decides.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -47,16 +47,9 @@ class Checked:
     result: dict[str, Any] = field(default_factory=dict)
 
 
-Say = Callable[[str], Awaitable[None]]
-
-
-async def _say_nothing(_text: str) -> None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What a step needs; ``say`` tells whoever waits."""
+    """What a step needs; ``evidence`` is how a person agreed to the run."""
 
     client: NexlaClient
     catalog: Catalog
@@ -65,11 +58,9 @@ class Steps:
     secrets: Secrets
     client_name: str = ""
     evidence: Evidence = field(default_factory=Evidence)
-    say: Say = _say_nothing
 
     async def make(self, run_id: str, step: Step, results: Results) -> Progress:
         """Carry out ``step``; its result holds ``at``, the time it was made, and what the reply brought."""
-        await self.say(step.title)
         try:
             if step.check:
                 return await self._check(step, results)
@@ -84,7 +75,6 @@ class Steps:
 
     async def take_back(self, run_id: str, step: Step) -> Progress:
         """Undo ``step`` if it changed something and nobody has changed it again since."""
-        await self.say(f"Taking back: {step.title}")
         try:
             return await self._take_back(run_id, step)
         except (StateError, ArgumentError) as error:
