@@ -110,6 +110,10 @@ class Facts:
             return Fetched(operation, arguments, body, error, rows, pages=pages)
         return Fetched(operation, arguments, body, rows=rows, total=max(told, len(rows)), has_next=told > len(rows), pages=pages)
 
+    def known(self, operation: str, **arguments: Any) -> Fetched | None:
+        """What was read before; None when it was not asked for."""
+        return self._known.get(_key(operation, arguments))
+
     def skip(self, what: str) -> None:
         """Say in the answer that something was not looked at, and why."""
         if what not in self.not_checked:

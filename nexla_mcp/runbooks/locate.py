@@ -29,6 +29,8 @@ from nexla_mcp.runbooks.flow_map import FlowMap
 from nexla_mcp.runbooks.gathering.reads import consumers_of
 from nexla_mcp.runbooks.shapes.lenient import bodies, kind_of, objects, pick, quote, whole
 
+LOCATING = "nexla_debug_flow"
+"""The name under which errors about the arguments are raised; ``run_runbook`` puts the runbook's own."""
 KINDS = ("source", "nexset", "destination", "credential")
 _LISTS = (
     ("flows", "flow"),
@@ -99,7 +101,7 @@ def _checked(arguments: Mapping[str, Any]) -> tuple[int | None, str | None, int 
 
 
 def _invalid(text: str) -> ValidationError:
-    return ValidationError(text, operation="nexla_debug_flow", hint="Correct the arguments and call again.", sent=False)
+    return ValidationError(text, operation=LOCATING, hint="Correct the arguments and call again.", sent=False)
 
 
 async def _by_flow(facts: Facts, flow_id: int) -> Located:
@@ -122,7 +124,7 @@ async def _not_a_flow(facts: Facts, number: int) -> NexlaError:
         listed = "; ".join(f"{k} {number} (its flow is {flow.flow_id})" for k, flow in hits)
         return ValidationError(
             f"{number} is not a flow id but the id of {listed}. A flow's id is its origin node's, not its source's.",
-            operation="nexla_debug_flow",
+            operation=LOCATING,
             resource_id=number,
             hint=f"Call again with flow_id {hits[0][1].flow_id}, or with resource_type {hits[0][0]} and resource_id {number}.",
             sent=True,
@@ -133,7 +135,7 @@ async def _not_a_flow(facts: Facts, number: int) -> NexlaError:
 def _unseen(what: str) -> NotFoundError:
     return NotFoundError(
         f"No {what} answers to you: the id may be wrong, or it is not shared with you. That does not mean it does not exist.",
-        operation="nexla_debug_flow",
+        operation=LOCATING,
         status_code=404,
         hint="Check the id; list what is shared with you with nexla_list resource_type=flow access_role=collaborator; else "
         "ask its owner or an administrator.",
@@ -242,7 +244,7 @@ async def _by_name(facts: Facts, name: str, kind: str | None) -> Located:
         raise NotFoundError(
             f"Nothing that you own or that is shared with you has {quote(name, 80)!r} in its name. It may exist without "
             "being shared with you.",
-            operation="nexla_debug_flow",
+            operation=LOCATING,
             hint="Try a part of the name, an id, or nexla_list resource_type=flow access_role=collaborator; else ask an "
             "administrator.",
             sent=True,
@@ -253,7 +255,7 @@ async def _by_name(facts: Facts, name: str, kind: str | None) -> Located:
         )
         raise ValidationError(
             f"{len(wanted)} resources match {quote(name, 80)!r}:\n{listed}\nCall again with the flow_id that is meant.",
-            operation="nexla_debug_flow",
+            operation=LOCATING,
             sent=True,
         )
     return await _by_flow(facts, wanted[0][1])

@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any, Protocol
 
+from nexla_mcp.client.errors import NexlaError
 from nexla_mcp.runbooks.facts import Facts
+from nexla_mcp.runbooks.locate import LOCATING
 
 
 class Answer(Protocol):
@@ -30,6 +32,7 @@ _RUNBOOKS = {
     "nexla_debug_flow": "debug_flow",
     "nexla_explain_error": "explain_error",
     "nexla_health_check": "health_check",
+    "nexla_map_flow": "map_flow",
     "nexla_recommend_docs": "recommend_docs",
     "nexla_triage": "triage",
 }
@@ -46,4 +49,9 @@ async def run_runbook(name: str, facts: Facts, arguments: dict[str, Any]) -> Ans
     """
     module = _RUNBOOKS[name]
     runbook: Runbook = getattr(import_module(f"nexla_mcp.runbooks.{module}"), module)
-    return await runbook(facts, arguments)
+    try:
+        return await runbook(facts, arguments)
+    except NexlaError as error:
+        if error.operation == LOCATING:
+            error.operation = name
+        raise

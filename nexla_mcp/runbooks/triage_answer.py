@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nexla_mcp.runbooks.diagnosis import Finding, Step
+from nexla_mcp.runbooks.endings import next_lines, not_checked_lines
 
 
 @dataclass
@@ -68,12 +68,7 @@ class Triage:
                 + "; ".join(f"flow {g.flows[0]} ({g.finding.resource_type} {g.finding.resource_id})" for g in paused[:10])
                 + (" ..." if len(paused) > 10 else ""),
             ]
-        if self.next_steps:
-            lines += ["", "Next"] + [
-                f"{n}. {s.tool} {json.dumps(s.arguments)} [{s.risk}] {s.why}" for n, s in enumerate(self.next_steps[:3], 1)
-            ]
-        if self.not_checked:
-            lines += ["", "Not checked: " + "; ".join(self.not_checked[:5])]
+        lines += [*next_lines(self.next_steps), *not_checked_lines(self.not_checked)]
         return "\n".join(lines).strip()
 
 

@@ -27,6 +27,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "silent_transform": ("nexla_debug_flow", {"flow_id": 6060}),
     "paused_nexset": ("nexla_debug_flow", {"flow_id": 6040}),
     "healthy_flow": ("nexla_health_check", {"flow_id": 6120}),
+    "credential_map": ("nexla_map_flow", {"resource_type": "credential", "resource_id": 2001}),
     "triage": ("nexla_triage", {}),
     "confirm_pause": ("nexla_confirmed_write", PAUSE),
     "confirm_delete": ("nexla_confirmed_write", DELETE),

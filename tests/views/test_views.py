@@ -16,7 +16,7 @@ from tests.views.hosting import reply_key
 from tests.views.samples import ask, sample
 
 CHECKS = Path(__file__).with_name("checks.js").read_text(encoding="utf-8")
-FLOWS = ["failing_flow", "silent_transform", "paused_nexset", "healthy_flow", "branching_map"]
+FLOWS = ["failing_flow", "silent_transform", "paused_nexset", "healthy_flow", "branching_map", "credential_map"]
 CONFIRMATIONS = ["confirm_pause", "confirm_delete", "confirm_rename"]
 EVERYTHING = [*FLOWS, "triage", *CONFIRMATIONS]
 

@@ -107,7 +107,7 @@ function rest(host: Host, flow: Flow, start: Stage | undefined, open: Open): HTM
     { class: "rest" },
     facts.length > 0 ? h("dl", { class: "facts" }, ...facts) : null,
     flow.issues.length > 0 ? h("ul", { class: "issues" }, ...flow.issues.map((issue) => h("li", {}, sentence(humane(issue))))) : null,
-    others.length > 0 ? h("section", {}, h("h3", {}, "Next safe steps"), h("ul", { class: "steps" }, ...others.map((step) => stepRow(host, step, open)))) : null,
+    others.length > 0 ? h("section", {}, h("h2", {}, "Next safe steps"), h("ul", { class: "steps" }, ...others.map((step) => stepRow(host, step, open)))) : null,
     flow.notChecked.length > 0 ? fold("Could not be checked", flow.notChecked.length, h("ul", { class: "gaps" }, ...flow.notChecked.map((gap) => h("li", {}, sentence(humane(gap)))))) : null,
     flow.contributing.length > 0 ? fold("Found as well", flow.contributing.length, ...flow.contributing.map((f) => findingBox(f, false))) : null,
     flow.others.length > 0 ? fold("Hit by the same cause", flow.others.length, othersList(flow)) : null,
