@@ -10,6 +10,7 @@ Nexla has no published route for this; the links are read off the flow lists and
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 
@@ -65,7 +66,7 @@ async def read_network(facts: Facts) -> Network:
     """The flow lists of both roles and all triggers, side by side; what fails is noted by the facts."""
     replies: dict[str, Fetched] = {}
 
-    async def pages(key: str, operation: str, **arguments: str) -> None:
+    async def pages(key: str, operation: str, **arguments: Any) -> None:
         replies[key] = await facts.fetch_pages(operation, limit=MOST_FLOWS, **arguments)
 
     async with anyio.create_task_group() as group:
