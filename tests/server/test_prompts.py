@@ -24,8 +24,14 @@ GIVEN: dict[str, tuple[dict[str, str], list[str]]] = {
         {"flow": "orders-to-snowflake", "readers": "analysts"},
         ["0 3 * * * ?", "identifier of the order", "analysts"],
     ),
-    "rotate_credential": ({"credential": "warehouse"}, ["The login works", "loyalty-points-to-snowflake"]),
-    "migrate_schema": ({"nexset": "4003", "change": "rename email"}, ["order_id", "destination | 5001"]),
+    "rotate_credential": (
+        {"credential": "warehouse", "new_credential": "crm-postgres"},
+        ["The login works", "loyalty-points-to-snowflake", "Dry run. Nothing was sent."],
+    ),
+    "migrate_schema": (
+        {"nexset": "4003", "change": "rename email", "schema": '{"properties": {"mail": {"type": "string"}}}'},
+        ["order_id", "destination | 5001", "Dry run. Nothing was sent."],
+    ),
     "onboard_sla": ({"flow": "payments-to-redshift", "success_rate": "0.99"}, ["error rate", "Ingestion error", "0.99"]),
     "review_access": ({"resource_type": "flow", "resource": "orders-to-snowflake"}, ["analytics", "Lena Ortiz"]),
     "explain_error": ({"error": "403 Forbidden", "operation": "sources_activate"}, ["access_denied_to_caller", "Repeat it? No"]),
