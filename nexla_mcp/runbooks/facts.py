@@ -85,6 +85,15 @@ class Facts:
                 group.start_soon(self._read, key, name, arguments)
         return [self._known[key] for key in keys]
 
+    async def fetch_again(self, operation: str, **arguments: Any) -> Fetched:
+        """As ``fetch``, also when the same was read before: for what changes while one waits."""
+        self._known.pop(_key(operation, arguments), None)
+        return await self.fetch(operation, **arguments)
+
+    async def tell(self, message: str) -> None:
+        """Report progress in words."""
+        await self._progress(self.requests, None, message)
+
     async def fetch_pages(self, operation: str, *, per_page: int = 100, limit: int = 2000, **arguments: Any) -> Fetched:
         """A whole list, page by page, up to ``limit`` rows; ``has_next`` is True when it was cut there.
 
@@ -118,6 +127,10 @@ class Facts:
         """Say in the answer that something was not looked at, and why."""
         if what not in self.not_checked:
             self.not_checked.append(what)
+
+    def unskip(self, operation: str) -> None:
+        """Take back what was noted about an operation: its refusal was an answer."""
+        self.not_checked = [note for note in self.not_checked if not note.startswith((f"{operation}:", f"{operation} of "))]
 
     async def _read(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
         record = self._catalog.operation(name)

@@ -35,6 +35,7 @@ _RUNBOOKS = {
     "nexla_map_flow": "map_flow",
     "nexla_recommend_docs": "recommend_docs",
     "nexla_triage": "triage",
+    "nexla_wait_for_task": "wait_for_task",
 }
 """Name of the tool -> module in this folder, whose function of the same name is the runbook."""
 NAMES = tuple(_RUNBOOKS)
