@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from nexla_mcp.cli import calling, checking, inspecting, installing, serving
+from nexla_mcp.cli import calling, checking, history, inspecting, installing, runs, serving
 
 app = typer.Typer(
     name="nexla-mcp",
@@ -22,6 +22,8 @@ app.command()(serving.sandbox)
 app.command()(installing.install)
 app.command()(installing.uninstall)
 app.command()(calling.call)
+app.add_typer(history.changes)
+app.add_typer(runs.runs)
 app.command()(checking.doctor)
 app.command()(inspecting.tools)
 app.command()(inspecting.prompts)

@@ -1,6 +1,6 @@
 """What every command shares: settings from options and environment, how to stop, exit codes.
 
-Exit codes: 0 done; 1 the tool or a check failed; 2 wrong usage or configuration; 3 not confirmed; 130 interrupted.
+``EXIT_CODES`` says what a script may rely on; docs/cli.md shows the same table.
 """
 
 from __future__ import annotations
@@ -10,7 +10,16 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-FAILED, USAGE, NOT_CONFIRMED, INTERRUPTED = 1, 2, 3, 130
+from nexla_mcp.cli.completion import instance_names
+
+DONE, FAILED, USAGE, NOT_CONFIRMED, INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_CODES = {
+    DONE: "Done; also a dry run, and an install that found everything in place.",
+    FAILED: "The tool, a check of doctor or a file said no; the message says why, and what was changed.",
+    USAGE: "Wrong options, arguments, settings or configuration file. Nothing was sent.",
+    NOT_CONFIRMED: "A person declined, or nobody could be asked: the preview and a ticket were printed. Nothing was changed.",
+    INTERRUPTED: "Interrupted with Ctrl-C.",
+}
 
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", help="Tools to list: default, lean or all.", show_default="default")
@@ -33,7 +42,12 @@ ConfirmOffOption = Annotated[
 ]
 InstanceOption = Annotated[
     str | None,
-    typer.Option("--instance", help="Instance of Nexla from the configuration file; see login.", show_default="default"),
+    typer.Option(
+        "--instance",
+        help="Instance of Nexla from the configuration file; see login.",
+        show_default="default",
+        autocompletion=instance_names,
+    ),
 ]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use the built-in sandbox instead of a real Nexla; needs no key.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]

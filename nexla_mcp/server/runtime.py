@@ -94,7 +94,8 @@ class Runtime:
         from nexla_mcp.runs.records import OPEN
 
         await asyncio.sleep(START_FIRST_S)
-        if self.settings.read_only or self.sandbox or not self.may_have_runs(*OPEN):
+        one_call = self.transport_name == "terminal"  # it would be cut short when the call ends
+        if self.settings.read_only or self.sandbox or one_call or not self.may_have_runs(*OPEN):
             return
         try:
             await self.engine.recover()
@@ -173,7 +174,7 @@ class Runtime:
         """The questions that stand on local pages."""
         from nexla_mcp.server.confirm_page import LocalPages
 
-        return LocalPages(open_browser=self.settings.open_browser and self.transport_name == "stdio")
+        return LocalPages(open_browser=self.settings.open_browser and self.transport_name != "http")
 
     @cached_property
     def state(self) -> StateStore:
