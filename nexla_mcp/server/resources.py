@@ -12,7 +12,6 @@ from mcp.shared.exceptions import MCPError
 
 from nexla_mcp.output.untrusted import clean_text
 from nexla_mcp.server.call import Call
-from nexla_mcp.server.history import read_changes
 from nexla_mcp.server.outcome import from_error
 from nexla_mcp.server.reference import page_names, pages, read_page
 from nexla_mcp.server.runtime import Runtime
@@ -48,6 +47,8 @@ async def read_resource(call: Call, uri: str) -> types.ReadResourceResult:
     if page := read_view(uri):
         return page
     if uri == CHANGES:
+        from nexla_mcp.server.history import read_changes
+
         return _contents(uri, JSON, await read_changes(call.runtime, uri) or "[]")
     found = match(uri)
     if found is None:
@@ -67,6 +68,8 @@ async def _text(call: Call, uri: str, template: Template, variables: dict[str, s
         case "result":
             return call.runtime.results.read(uri)
         case "change":
+            from nexla_mcp.server.history import read_changes
+
             return await read_changes(call.runtime, uri)
         case "operation":
             return await _operation(call, variables["name"])
