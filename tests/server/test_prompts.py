@@ -30,7 +30,7 @@ GIVEN: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "migrate_schema": (
         {"nexset": "4003", "change": "rename email", "schema": '{"properties": {"mail": {"type": "string"}}}'},
-        ["order_id", "destination | 5001", "Dry run. Nothing was sent."],
+        ["order_id", "destination_5001", "Dry run. Nothing was sent."],
     ),
     "onboard_sla": ({"flow": "payments-to-redshift", "success_rate": "0.99"}, ["error rate", "Ingestion error", "0.99"]),
     "review_access": ({"resource_type": "flow", "resource": "orders-to-snowflake"}, ["analytics", "Lena Ortiz"]),

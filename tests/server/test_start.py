@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("httpx", "sqlalchemy", "dbos", "jsonschema", "networkx", "starlette")
+HEAVY = ("httpx", "sqlalchemy", "dbos", "jsonschema", "networkx")
 
 
 def test_a_start_loads_nothing_that_only_calls_need() -> None:
