@@ -27,6 +27,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from nexla_mcp.files import replace_file
 from nexla_mcp.settings import DEFAULT_API_URL, Settings
 
 SECRETS = ("service_key", "access_token", "seal_keys", "state_url")
@@ -147,3 +148,28 @@ def _environment(name: str) -> str | None:
 def _key(name: str) -> str:
     """The name by which a value wins over the variable of the same setting."""
     return Settings.variable(name) if Settings.model_fields[name].validation_alias else name
+
+
+def save_instance(path: Path, name: str, values: Mapping[str, Any], *, default: str | None = None) -> None:
+    """Set values of one instance, or remove those that are None; comments and the rest of the file stay.
+
+    Raises:
+        InstancesError: the file cannot be read or written; it is as it was.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        if default is not None:
+            document["default"] = default
+        tables = document.setdefault("instances", tomlkit.table(is_super_table=True))
+        table = tables.setdefault(name, tomlkit.table())
+        for key, value in values.items():
+            if value is None:
+                table.pop(key, None)
+            else:
+                table[key] = value
+        replace_file(path, tomlkit.dumps(document).encode())
+    except (OSError, TOMLKitError) as error:
+        raise InstancesError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None

@@ -29,6 +29,20 @@ Elicit = Callable[..., Any]
 
 
 @pytest.fixture
+def memory() -> Iterator[Any]:
+    """The system's keyring, for one test, in memory."""
+    import keyring
+
+    from tests.memory_keyring import MemoryKeyring
+
+    before = keyring.get_keyring()
+    backend = MemoryKeyring()
+    keyring.set_keyring(backend)
+    yield backend
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
 

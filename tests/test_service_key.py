@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import keyring
 import pytest
-from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
-from keyring.errors import PasswordDeleteError
 from pydantic import SecretStr
 
 from nexla_mcp.service_key import (
@@ -22,37 +19,9 @@ from nexla_mcp.service_key import (
     write_key_file,
 )
 from nexla_mcp.settings import Settings
+from tests.memory_keyring import MemoryKeyring
 
 URL = "https://prod.nexla.example/nexla-api"
-
-
-class MemoryKeyring(KeyringBackend):
-    """A keyring of the library's own kind that lives as long as the test."""
-
-    priority = 1  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        if self.kept.pop((service, username), None) is None:
-            raise PasswordDeleteError(username)
-
-
-@pytest.fixture
-def memory() -> Iterator[MemoryKeyring]:
-    before = keyring.get_keyring()
-    backend = MemoryKeyring()
-    keyring.set_keyring(backend)
-    yield backend
-    keyring.set_keyring(before)
 
 
 def test_a_file_of_its_owner_is_read_without_its_line_end(tmp_path: Path) -> None:

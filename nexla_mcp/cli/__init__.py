@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from nexla_mcp.cli import calling, checking, history, inspecting, installing, runs, serving
+from nexla_mcp.cli import calling, checking, history, inspecting, installing, runs, serving, signing_in
 
 app = typer.Typer(
     name="nexla-mcp",
@@ -19,6 +19,9 @@ app = typer.Typer(
 )
 app.command()(serving.serve)
 app.command()(serving.sandbox)
+app.command()(signing_in.login)
+app.command()(signing_in.logout)
+app.command()(signing_in.instances)
 app.command()(installing.install)
 app.command()(installing.uninstall)
 app.command()(calling.call)
