@@ -17,11 +17,15 @@ from nexla_mcp.settings import Settings
 from tests.docs.reading import ROOT
 
 CATALOG = load_catalog()
-EXAMPLES = frozenset({"nexla_pause_project", "tool_specs/runbooks/nexla_pause_project.json", "nexla_mcp/runs/plans/pause_project.py"})
+EXAMPLES = frozenset(
+    {"nexla_pause_project", "tool_specs/runbooks/nexla_pause_project.json", "nexla_mcp/runs/plans/pause_project.py"}
+)
 """Names of things that a page tells its reader to make."""
 MODULES = frozenset({"nexla_mcp", "nexla_sdk"})
-FOREIGN_OPTIONS = frozenset({"--check", "--update", "--only", "--json", "--help", "--env", "--install-completion", "--show-completion"})
-"""Options of our development commands and of other programs."""
+FOREIGN_OPTIONS = frozenset({"--json", "--help", "--env", "--install-completion", "--show-completion", "--strict", "--suite"})
+"""Options of every command, and of other programs that a page talks about."""
+METHODS = frozenset({"prompts/get", "prompts/list"})
+"""Methods of the protocol, which look like files of ours."""
 ROOMS = "nexla_mcp|tool_specs|tests|docs|benchmarks|prompts|apps"
 
 
@@ -29,7 +33,14 @@ ROOMS = "nexla_mcp|tool_specs|tests|docs|benchmarks|prompts|apps"
 def commands() -> dict[str, set[str]]:
     """The options of each command of this program."""
     top: Any = get_command(app)
-    return {name: {o for p in command.params for o in (*p.opts, *p.secondary_opts)} for name, command in top.commands.items()}
+    return {name: set(_options(command)) for name, command in top.commands.items()}
+
+
+def _options(command: Any) -> Iterator[str]:
+    """Those of a command, and of the commands below it."""
+    yield from (option for p in command.params for option in (*p.opts, *p.secondary_opts))
+    for below in getattr(command, "commands", {}).values():
+        yield from _options(below)
 
 
 @cache
@@ -56,11 +67,11 @@ def wrong_in(span: str) -> Iterator[str]:
         if name not in variables():
             yield f"variable {name}"
     for path in re.findall(rf"(?<![\w/.])(?:{ROOMS})/[\w./-]*\w", span):
-        if path not in EXAMPLES and not (ROOT / path).exists():
+        if path not in EXAMPLES | METHODS and not (ROOT / path).exists():
             yield f"file {path}"
-    if span.startswith(tuple(f"{toolset}_" for toolset in CATALOG.toolset_names)) and re.fullmatch(r"\w+", span):
-        if span not in (*parameters(), *CATALOG.toolset_names) and CATALOG.resolve(span) is None:
-            yield f"operation {span}"
+    looks_like_one = re.fullmatch(rf"(?:{'|'.join(CATALOG.toolset_names)})_\w+", span)
+    if looks_like_one and span not in (*parameters(), *CATALOG.toolset_names) and CATALOG.resolve(span) is None:
+        yield f"operation {span}"
     for target in re.findall(r"(?:^|\s)make ([a-z][\w-]*)", span):
         if not re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M):
             yield f"make target {target}"
@@ -74,7 +85,7 @@ def wrong_in(span: str) -> Iterator[str]:
 def _wrong_command(span: str) -> Iterator[str]:
     found = re.search(r"(?:^|[\s/])nexla-mcp ((?:[a-z-]+)(?:\s.*)?)$", span)
     words = found.group(1).split() if found else []
-    options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", span)
+    options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", span) if found else re.findall(r"^--[a-z][a-z-]*", span)
     everywhere = set().union(*commands().values()) | FOREIGN_OPTIONS
     if words and words[0] not in commands():
         yield f"command nexla-mcp {words[0]}"

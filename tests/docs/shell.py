@@ -1,7 +1,7 @@
 """A reader's terminal: an empty home, nothing of Nexla in the environment, this program on the path.
 
-    with Shell(folder) as shell:
-        shell.run(command)        # AssertionError when it ends otherwise, or prints something else, than the page says
+with Shell(folder) as shell:
+    shell.run(command)        # AssertionError when it ends otherwise, or prints something else, than the page says
 """
 
 from __future__ import annotations
@@ -149,5 +149,3 @@ def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-

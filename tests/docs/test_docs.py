@@ -81,12 +81,6 @@ def test_calls_in_a_transcript_are_calls_that_can_be_made(page: Page) -> None:
                 assert CATALOG.resolve(operation), operation
 
 
-def test_every_page_is_in_the_index() -> None:
-    index = {link.partition("#")[0] for link in Page(ROOT / "docs" / "README.md").links}
-    missing = [p.name for p in PAGES if p.path.parent == ROOT / "docs" and p.path.name not in index | {"README.md"}]
-    assert not missing
-
-
 def texts_of_the_code() -> str:
     """Every text in the package, one a line, with `...` where a value is filled in."""
     found = []
