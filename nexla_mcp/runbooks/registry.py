@@ -29,6 +29,7 @@ class Answer(Protocol):
 
 Runbook = Callable[[Facts, dict[str, Any]], Awaitable[Answer]]
 _RUNBOOKS = {
+    "nexla_compare_runs": "compare_runs",
     "nexla_debug_flow": "debug_flow",
     "nexla_explain_error": "explain_error",
     "nexla_health_check": "health_check",

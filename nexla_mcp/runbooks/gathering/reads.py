@@ -22,7 +22,7 @@ HARD_LIMIT = 16
 RUNS_A_STAGE = 100
 ENOUGH_ON_LAST_PAGE = 10
 
-_AUDIT = {
+AUDIT = {
     "source": ("sources_get_audit_log", "source_id"),
     "nexset": ("nexsets_get_audit_log", "set_id"),
     "destination": ("destinations_get_audit_log", "sink_id"),
@@ -106,7 +106,7 @@ def ask_probe(case: Case, ask: Round, stage: Stage) -> None:
 
 
 def ask_audit(case: Case, ask: Round, stage: Stage) -> None:
-    operation, argument = _AUDIT[stage.kind]
+    operation, argument = AUDIT[stage.kind]
 
     def keep(fetched: Fetched) -> None:
         if fetched.ok:

@@ -39,14 +39,15 @@ async def gather(case: Case, *, probe_all: bool = False) -> None:
     """Fill the case. Failures are left as gaps and noted by the facts themselves."""
     async with anyio.create_task_group() as beside:
         beside.start_soon(read_listings, case)
-        await _runs_and_source(case)
+        await runs_and_source(case)
         second = Round(case)
         choose(case, second, probe_all=probe_all)
         await second.run()
         await confirm(case, Round(case))
 
 
-async def _runs_and_source(case: Case) -> None:
+async def runs_and_source(case: Case) -> None:
+    """The newest hundred runs of every stage, and the source in full."""
     first = Round(case)
     chosen = _stages_to_read(case)
     pages: list[tuple[Stage, int]] = []
