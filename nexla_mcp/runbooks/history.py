@@ -128,11 +128,16 @@ class History:
 
     def overdue(self, now: datetime, patience: float = 1.0) -> bool:
         """Whether the next run has been due for longer than this flow ever let pass, ``patience`` times that."""
-        due, last = self.due(), run_moment(self.newest)
-        if due is None or last is None or self.rhythm_s is None:
-            return False
+        last, enough = run_moment(self.newest), self.patience_s
+        return last is not None and enough is not None and (now - last).total_seconds() > patience * enough
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long this flow may be silent by its own record; None without a rhythm."""
+        if self.rhythm_s is None:
+            return None
         longest = min(self.longest_gap_s or 0.0, 8 * self.rhythm_s)
-        return (now - last).total_seconds() > patience * max(1.45 * self.rhythm_s, longest + 0.45 * self.rhythm_s)
+        return max(1.45 * self.rhythm_s, longest + 0.45 * self.rhythm_s)
 
     def baseline(self, stage: Stage, before: int | None = None) -> float | None:
         """Median records of this stage's good runs, ``before`` a run."""

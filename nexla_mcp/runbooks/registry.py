@@ -35,6 +35,7 @@ _RUNBOOKS = {
     "nexla_health_check": "health_check",
     "nexla_map_flow": "map_flow",
     "nexla_recommend_docs": "recommend_docs",
+    "nexla_track_sla": "track_sla",
     "nexla_triage": "triage",
     "nexla_wait_for_task": "wait_for_task",
 }

@@ -76,7 +76,9 @@ def test_a_run_that_does_not_exist_is_refused_with_those_that_do() -> None:
 
 def test_a_secret_that_was_changed_is_not_shown() -> None:
     def rotate(http: httpx.Client) -> None:
-        http.put("/data_sources/5023", json={"source_config": {"path": "exports/orders", "api_key": "hunter2-hunter2"}})
+        http.put("/data_sources/5023/pause").raise_for_status()
+        config = {"path": "exports/orders", "api_key": "hunter2-hunter2"}
+        http.put("/data_sources/5023", json={"source_config": config}).raise_for_status()
 
     found = compared("healthy", before=rotate)
     assert any(c["field"] == "source_config.api_key" for c in found.answer["changes"])
