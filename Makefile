@@ -23,12 +23,14 @@ lint: $(DEV_STAMP)  ## Style, types, generated files, budgets of the tool lists
 	$(BIN)/python -m benchmarks.contract
 	$(BIN)/python -m benchmarks.tool_budget
 
-bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis, what the client adds to a call, the gate
+bench: $(DEV_STAMP)  ## Figures: tools and tokens, start-up, one diagnosis, what the client adds to a call, the gate, kills
 	$(BIN)/python -m benchmarks.tool_budget
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.diagnosis
 	$(BIN)/python -m benchmarks.client_latency
 	$(BIN)/python -m benchmarks.gate_matrix
+	$(BIN)/python -m benchmarks.kill_table
+	$(BIN)/python -m benchmarks.kill_rollback
 
 chaos: $(DEV_STAMP)  ## Thousands of calls under random faults: what was told against what happened; nexla-sdk beside it
 	$(BIN)/python -m benchmarks.chaos
