@@ -1,4 +1,4 @@
-"""Read ``tool_specs/`` into a :class:`Catalog`, or say which file and which entry is wrong.
+"""Read ``tool_specs/`` into a :class:`Catalog`, or say in which file and line which entry is wrong.
 
     catalog = load_catalog()
     catalog.operation("flows_pause")
@@ -9,21 +9,21 @@ package. Everything is checked here, at start-up, so that nothing is found wrong
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from nexla_mcp.catalog.catalog import Catalog
-from nexla_mcp.catalog.records import Operation, Toolset, ToolSpec
+from nexla_mcp.catalog.records import Toolset, ToolSpec
+from nexla_mcp.catalog.references import Entry, SpecError, check_references
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _Record = TypeVar("_Record", bound=BaseModel)
 _TOOL_FOLDERS = ("runbooks", "catalogue", "local")
 
-
-class SpecError(Exception):
-    """A spec file that cannot be used; the text names the file, the entry and the key."""
+__all__ = ["SpecError", "data_root", "load_catalog"]
 
 
 def data_root(name: str) -> Path:
@@ -39,97 +39,39 @@ def load_catalog(root: Path | None = None) -> Catalog:
         SpecError: a file is not valid, or entries of different files contradict each other.
     """
     root = root or data_root("tool_specs")
-    toolsets = [_read(path, Toolset) for path in sorted(root.glob("*.json"))]
-    tools = [_read(path, ToolSpec) for path in sorted(p for kind in _TOOL_FOLDERS for p in root.glob(f"{kind}/*.json"))]
+    toolsets = {path: _read(path, root, Toolset) for path in sorted(root.glob("*.json"))}
+    tool_files = sorted(p for kind in _TOOL_FOLDERS for p in root.glob(f"{kind}/*.json"))
+    tools = {path: _read(path, root, ToolSpec) for path in tool_files}
     if not toolsets:
         raise SpecError(f"No tool specs in {root}: reinstall nexla-mcp.")
-    _refuse_duplicates([(s.toolset, o.name) for s in toolsets for o in s.operations])
-    _refuse_duplicates([("runbooks or catalogue", t.name) for t in tools])
-    catalog = Catalog(toolsets, _with_shared_schemas(tools))
-    for toolset in toolsets:
-        for operation in toolset.operations:
-            _check_references(toolset, operation, catalog)
+    entries = [Entry(root, path, o, number) for path, s in toolsets.items() for number, o in enumerate(s.operations)]
+    _refuse_duplicates([*entries, *(Entry(root, path, tool) for path, tool in tools.items())])
+    catalog = Catalog(list(toolsets.values()), _with_shared_schemas(root, tools))
+    for entry in entries:
+        check_references(entry, catalog)
     return catalog
 
 
-def _with_shared_schemas(tools: list[ToolSpec]) -> list[ToolSpec]:
-    schemas = {tool.name: tool.output_schema for tool in tools}
-    for tool in tools:
+def _with_shared_schemas(root: Path, tools: Mapping[Path, ToolSpec]) -> list[ToolSpec]:
+    schemas = {tool.name: tool.output_schema for tool in tools.values()}
+    for path, tool in tools.items():
         if tool.answers_as and not schemas.get(tool.answers_as):
-            raise SpecError(f"{tool.name}: answers_as names {tool.answers_as}, which has no output_schema.")
-    return [t.model_copy(update={"output_schema": schemas[t.answers_as]}) if t.answers_as else t for t in tools]
+            raise Entry(root, path, tool).error(f"answers_as names {tool.answers_as}, which has no output_schema.", "answers_as")
+    return [t.model_copy(update={"output_schema": schemas[t.answers_as]}) if t.answers_as else t for t in tools.values()]
 
 
-def _read(path: Path, record: type[_Record]) -> _Record:
+def _read(path: Path, root: Path, record: type[_Record]) -> _Record:
     try:
         return record.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise SpecError("\n".join(_explain(path, error))) from None
+        from nexla_mcp.catalog.spec_errors import explain
+
+        raise SpecError("\n".join(explain(path, root, error))) from None
 
 
-def _explain(path: Path, error: ValidationError) -> list[str]:
-    """One line a problem: file, entry by name, key, what is wrong."""
-    import json
-
-    try:
-        entries = json.loads(path.read_bytes()).get("operations", [])
-    except (ValueError, AttributeError):
-        entries = []
-    lines = []
-    for problem in error.errors(include_url=False):
-        where = list(problem["loc"])
-        if len(where) >= 2 and where[0] == "operations" and isinstance(where[1], int) and where[1] < len(entries):
-            name = entries[where[1]].get("name", f"number {where[1]}")
-            where = [f"operation {name}", *where[2:]]
-        lines.append(f"{path.parent.name}/{path.name}: {' > '.join(map(str, where)) or 'file'}: {problem['msg']}")
-    return lines
-
-
-def _refuse_duplicates(names: list[tuple[str, str]]) -> None:
-    seen: dict[str, str] = {}
-    for where, name in names:
-        if name in seen:
-            raise SpecError(f"{where}: {name} is already defined in {seen[name]}.")
-        seen[name] = where
-
-
-def _check_references(toolset: Toolset, operation: Operation, catalog: Catalog) -> None:
-    """Undo, instead and preview must name operations that exist, and a preview must only read."""
-    where = f"{toolset.toolset}.json: operation {operation.name}"
-    for name in operation.instead:
-        if name not in catalog.operations or name == operation.name:
-            raise SpecError(f"{where}: instead names {name}, which is no other operation.")
-    if operation.undo and operation.undo.operation and operation.undo.operation not in catalog.operations:
-        raise SpecError(f"{where}: undo names the unknown operation {operation.undo.operation}.")
-    _check_guard(where, operation, catalog)
-    if not operation.preview:
-        return
-    preview = operation.preview
-    for name in [*preview.names.values(), *([preview.users.listing] if preview.users else [])]:
-        if name not in catalog.operations or not catalog.operation(name).reads or catalog.operation(name).required:
-            raise SpecError(f"{where}: preview names {name}, which is no list without arguments.")
-    if unknown_targets := set(preview.targets) - set(operation.parameters):
-        raise SpecError(f"{where}: preview.targets names no argument: {sorted(unknown_targets)}.")
-    for call in preview.calls:
-        other = catalog.operations.get(call.operation)
-        if other is None or not other.reads:
-            raise SpecError(f"{where}: preview must read, {call.operation} does not.")
-        unknown = set(call.arguments) - set(other.parameters)
-        missing = set(other.required) - set(call.arguments)
-        asked = {a[1:] for a in call.arguments.values() if isinstance(a, str) and a.startswith("$")}
-        if unknown or missing or asked - set(operation.parameters):
-            raise SpecError(f"{where}: preview does not fit the arguments of {call.operation}.")
-
-
-def _check_guard(where: str, operation: Operation, catalog: Catalog) -> None:
-    guard = operation.guard
-    if unknown := set(guard.structural) - set(operation.parameters):
-        raise SpecError(f"{where}: guard names no argument: {sorted(unknown)}.")
-    if guard.same_name is not None:
-        listing = catalog.operations.get(guard.same_name)
-        if listing is None or not listing.reads or listing.required or guard.same_by not in operation.parameters:
-            raise SpecError(f"{where}: guard.same_name must be a list without arguments, same_by an argument.")
-    if guard.child is not None:
-        other = catalog.operations.get(guard.child.operation)
-        if other is None or set(guard.child.arguments) - set(other.parameters):
-            raise SpecError(f"{where}: guard.child does not fit the arguments of {guard.child.operation}.")
+def _refuse_duplicates(entries: Sequence[Entry]) -> None:
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.record.name in seen:
+            raise entry.error(f"this name is already taken at {seen[entry.record.name].place('name')}.", "name")
+        seen[entry.record.name] = entry

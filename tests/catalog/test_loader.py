@@ -74,8 +74,107 @@ def test_a_mistake_is_reported_with_file_entry_and_key(tmp_path: Path, changes: 
 def test_a_name_is_defined_once(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     (tmp_path / "twins.json").write_text(json.dumps({**GOOD, "toolset": "twins"}))
-    with pytest.raises(SpecError, match=r"things_get is already defined in things"):
+    with pytest.raises(SpecError, match=r"twins.json:1: operation things_get: this name is already taken at .*things.json:1\."):
         load_catalog(tmp_path)
+
+
+WRITTEN = """{
+ "toolset": "things",
+ "title": "Things",
+ "description": "Things of a test.",
+ "operations": [
+  {
+   "name": "things_get",
+   "title": "Get a thing",
+   "description": "Returns one thing with all its fields.",
+   "risk": "read", "method": "GET",
+   "path": "/things/{thing_id}",
+   "parameters": {
+    "thing_id": {
+     "in": "path", "type": "integer",
+     "minimum": 1
+    }
+   },
+   "required": ["thing_id"],
+   "returns": {"shape": "object"}
+  },
+  {
+   "name": "things_drop",
+   "title": "Drop a thing",
+   "description": "Takes one thing away; says {\\"operations\\": 1}.",
+   "risk": "destroy", "method": "DELETE",
+   "path": "/things/{thing_id}",
+   "parameters": {"thing_id": {"in": "path", "type": "integer"}},
+   "required": ["thing_id"],
+   "returns": {"shape": "empty"},
+   "undo": {"note": "It cannot be undone."},
+   "preview": {
+    "change": "delete",
+    "target": {
+     "operation": "things_get",
+     "arguments": {"thing_id": "$thing_id"}
+    }
+   }
+  }
+ ]
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("there", "wrong", "said"),
+    [
+        ('"minimum": 1', '"minimum": 1,', r"things.json:16: not JSON: .* \(column 5\)"),
+        ('"minimum": 1', '"minimun": 1', r"things.json:15: operation things_get .* there is no key 'minimun' here; did you mean"),
+        ('"minimum": 1', '"minimum": "one"', r"things.json:15: operation things_get > parameters > thing_id > minimum: Input"),
+        ('"risk": "destroy"', '"risk": "hard"', r"things.json:25: operation things_drop > risk: Input should be 'read'"),
+        ('"name": "things_drop",', "", r"things.json:21: operation number 2 > name: Field required"),
+        (
+            '"name": "things_drop"',
+            '"name": "things_get"',
+            r"things.json:22: operation things_get: .* taken at .*things.json:7\.$",
+        ),
+        (
+            '"operation": "things_get"',
+            '"operation": "things_got"',
+            r"things.json:34: .* unknown operation things_got; did you mean",
+        ),
+        ('"operation": "things_get"', '"operation": "things_drop"', r"things.json:34: operation things_drop: preview must read"),
+        ('"$thing_id"', '"$id"', r"things.json:35: operation things_drop: preview does not fit"),
+        ('"title": "Things"', '"titel": "Things"', r"things.json:1: title: Field required"),
+        ('"title": "Things"', '"titel": "Things"', r"things.json:3: titel: there is no key 'titel' here; did you mean 'title'\?"),
+        (
+            '{"note": "It cannot be undone."}',
+            '{"operation": "things_make"}',
+            r"things.json:30: .* undo names the unknown operation",
+        ),
+    ],
+)
+def test_a_mistake_is_shown_with_file_and_line(tmp_path: Path, there: str, wrong: str, said: str) -> None:
+    assert WRITTEN.count(there) == 1
+    (tmp_path / "things.json").write_text(WRITTEN)
+    load_catalog(tmp_path)
+    (tmp_path / "things.json").write_text(WRITTEN.replace(there, wrong))
+    with pytest.raises(SpecError) as error:
+        load_catalog(tmp_path)
+    assert re.search(said, str(error.value), re.M), str(error.value)
+
+
+def test_a_file_of_another_form_is_named_as_well(tmp_path: Path) -> None:
+    (tmp_path / "things.json").write_text("[1, 2]")
+    with pytest.raises(SpecError, match=r"things.json:1: file: Input should be an object"):
+        load_catalog(tmp_path)
+
+
+def test_no_spec_file_says_a_key_twice() -> None:
+    """JSON keeps the second and drops the first without a word."""
+
+    def keys_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        assert len({key for key, _ in pairs}) == len(pairs), [key for key, _ in pairs]
+        return dict(pairs)
+
+    for path in data_root("tool_specs").rglob("*.json"):
+        json.loads(path.read_text(), object_pairs_hook=keys_once)
 
 
 def test_a_preview_must_not_change_anything(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_what_to_use_instead_must_exist_and_be_another(tmp_path: Path) -> None:
     for wrong in ("things_list", "things_get"):
         text = json.dumps({**toolset, "operations": [{**operation, "instead": [wrong]}]})
         (tmp_path / "things.json").write_text(text)
-        with pytest.raises(SpecError, match=rf"things.json: operation things_get: instead names {wrong}"):
+        with pytest.raises(SpecError, match=rf"things.json:1: operation things_get: instead names {wrong}"):
             load_catalog(tmp_path)
 
 
