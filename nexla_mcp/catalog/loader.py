@@ -46,10 +46,15 @@ def load_catalog(root: Path | None = None) -> Catalog:
         raise SpecError(f"No tool specs in {root}: reinstall nexla-mcp.")
     entries = [Entry(root, path, o, number) for path, s in toolsets.items() for number, o in enumerate(s.operations)]
     _refuse_duplicates([*entries, *(Entry(root, path, tool) for path, tool in tools.items())])
-    catalog = Catalog(list(toolsets.values()), _with_shared_schemas(root, tools))
+    catalog = Catalog([_finished(s) for s in toolsets.values()], _with_shared_schemas(root, tools))
     for entry in entries:
         check_references(entry, catalog)
     return catalog
+
+
+def _finished(toolset: Toolset) -> Toolset:
+    """Without its drafts: they are checked, and nobody is offered them."""
+    return toolset.model_copy(update={"operations": tuple(o for o in toolset.operations if not o.draft)})
 
 
 def _with_shared_schemas(root: Path, tools: Mapping[Path, ToolSpec]) -> list[ToolSpec]:

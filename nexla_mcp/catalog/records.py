@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+TO_FILL_IN = "TO FILL IN"
 
 
 class Risk(StrEnum):
@@ -206,6 +207,7 @@ class Operation(Record):
     examples: tuple[dict[str, Any], ...] = ()
     documented: bool = True
     in_sdk: bool = True
+    draft: bool = Field(default=False, description="Not finished: checked as the others are, and not offered.")
     sources: tuple[str, ...] = Field(default=(), description="Where the facts come from: OAS, SDK, GUIDE, GIT-LOG.")
     notes: str = Field(default="", max_length=600, description="Shown by describe, not in the tool list.")
     aliases: tuple[str, ...] = ()
@@ -231,6 +233,9 @@ class Operation(Record):
             raise ValueError(f"path parameters must be required: {sorted(in_path - set(self.required))}")
         if self.risk.gated and self.preview is None:
             raise ValueError(f"a {self.risk} operation needs a preview")
+        words = (self.title, self.description, self.returns.description, self.undo.note if self.undo else "")
+        if not self.draft and any(TO_FILL_IN in text for text in words):
+            raise ValueError(f"{TO_FILL_IN} is still in its texts: fill them in, or leave draft true")
         if sum(p.wire is Wire.BARE for p in self.parameters.values()) > 1:
             raise ValueError("only one parameter can be the whole body")
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from nexla_mcp.cli import calling, checking, history, inspecting, installing, runs, serving, signing_in
+from nexla_mcp.cli import calling, checking, developing, history, inspecting, installing, runs, serving, signing_in
 
 app = typer.Typer(
     name="nexla-mcp",
@@ -32,6 +32,7 @@ app.command()(inspecting.tools)
 app.command()(inspecting.prompts)
 app.command()(inspecting.openapi)
 app.command()(inspecting.version)
+app.add_typer(developing.dev, name="dev")
 
 
 def main() -> None:
