@@ -66,14 +66,14 @@ class Shell:
         if problem := _only_looked_at(line):
             assert problem == "there", problem
             return
-        code, printed = self._carry_out(line)
+        code, printed = self.carry_out(line)
         assert code == command.exit_code, f"$ {line}\nends with {code}, not {command.exit_code}:\n{printed}"
         lines = [" ".join(text.split()) for text in printed.splitlines()]
         for shown in command.shown:
             wanted = re.compile(".*".join(re.escape(" ".join(part.split())) for part in self._here(shown).split("...")))
             assert any(wanted.search(text) for text in lines), f"$ {line}\ndoes not print\n{shown}\nbut\n{printed}"
 
-    def _carry_out(self, line: str) -> tuple[int, str]:
+    def carry_out(self, line: str) -> tuple[int, str]:
         """Our own commands in this process, which is quick; everything else, and servers, in one of their own."""
         words = shlex.split(line)
         own: dict[str, str] = {}

@@ -81,6 +81,19 @@ def test_calls_in_a_transcript_are_calls_that_can_be_made(page: Page) -> None:
                 assert CATALOG.resolve(operation), operation
 
 
+def test_the_transcript_in_the_readme_is_what_the_sandbox_answers(tmp_path: Path) -> None:
+    with Shell(tmp_path) as shell:
+        code, printed = shell.carry_out("nexla-mcp call nexla_triage --sandbox")
+    assert code == 0
+    found = {tuple(cell.strip() for cell in row.strip("|").split("|")[:3]) for row in printed.splitlines() if row.startswith("|")}
+    transcript = next(block.text for block in Page(ROOT / "README.md").blocks if "> nexla_triage" in block.text)
+    headline = re.search(r"^FAILING (.*)$", transcript, re.M)
+    assert headline
+    assert headline.group(1) in printed
+    rows = {cells for line in transcript.splitlines() if len(cells := tuple(re.split(r" {2,}", line.strip())[:3])) == 3}
+    assert len(rows & found) == 7
+
+
 def texts_of_the_code() -> str:
     """Every text in the package, one a line, with `...` where a value is filled in."""
     found = []
