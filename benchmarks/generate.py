@@ -31,7 +31,12 @@ def generated() -> dict[Path, str]:
         for name, record in schemas.items()
     }
     made = tables()
-    pages = [ROOT / "README.md", ROOT / "docs" / "prompts.md", *sorted((ROOT / "docs" / "reference").glob("*.md"))]
+    marked = ("cli", "configuration", "connect", "prompts")
+    pages = [
+        ROOT / "README.md",
+        *(ROOT / "docs" / f"{name}.md" for name in marked),
+        *sorted((ROOT / "docs" / "reference").glob("*.md")),
+    ]
     with_tables = {path: filled(path.read_text(encoding="utf-8"), made) for path in pages}
     return {**files, **with_tables, ROOT / "docs" / "operations.md": page(load_catalog())}
 

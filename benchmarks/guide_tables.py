@@ -6,9 +6,10 @@ filled(page_text, tables())     # the page with every table it marks
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 from benchmarks.operations_page import first_sentence
+from benchmarks.people_tables import people_tables, table
 from nexla_mcp.catalog.loader import load_catalog
 from nexla_mcp.client.explain import ROWS, Issue
 from nexla_mcp.server.prompts import load_prompts
@@ -25,8 +26,8 @@ def filled(text: str, made: Mapping[str, str]) -> str:
 
 def tables() -> dict[str, str]:
     """Every table by the name of its marks."""
-    return {
-        "issues": _table(
+    return people_tables() | {
+        "issues": table(
             ("issue", "how it shows", "what to do", "cause"),
             (
                 [issue.value, row.symptom, row.solution, f"`{row.cause}`"]
@@ -34,7 +35,7 @@ def tables() -> dict[str, str]:
                 if issue is not Issue.UNKNOWN
             ),
         ),
-        "runbooks": _table(
+        "runbooks": table(
             ("tool", "answers", "does"),
             (
                 [f"`{t.name}`", t.title, first_sentence(t.description)]
@@ -42,7 +43,7 @@ def tables() -> dict[str, str]:
                 if t.kind == "runbook"
             ),
         ),
-        "prompts": _table(
+        "prompts": table(
             ("prompt", "title", "what it does", "arguments", "facts from"),
             (
                 [
@@ -55,10 +56,6 @@ def tables() -> dict[str, str]:
                 for p in load_prompts(load_catalog()).values()
             ),
         ),
-        "pages": _table(("page", "about"), ([f"[`{p.uri}`](reference/{p.name}.md)", p.description] for p in pages().values())),
-        "templates": _table(("address", "what it is"), ([f"`{t.uri}`", t.description] for t in TEMPLATES)),
+        "pages": table(("page", "about"), ([f"[`{p.uri}`](reference/{p.name}.md)", p.description] for p in pages().values())),
+        "templates": table(("address", "what it is"), ([f"`{t.uri}`", t.description] for t in TEMPLATES)),
     }
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |\n" for row in (head, ["---"] * len(head), *rows))

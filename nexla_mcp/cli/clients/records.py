@@ -35,7 +35,7 @@ class Client:
     variable: str | None = None
     inputs: bool = False
     passes_on: str | None = None
-    asks_by: Literal["form", "ticket"] = "ticket"
+    asks_by: Literal["form", "either", "ticket"] = "ticket"
     extra: Mapping[str, int] = field(default_factory=dict)
     then: str = "Restart it."
 
@@ -129,7 +129,7 @@ _ALL = (
         table="mcp_servers",
         form="toml",
         passes_on="env_vars",
-        asks_by="form",
+        asks_by="either",
         extra={"tool_timeout_sec": 60},
         then="Start a new session; /mcp shows the server.",
     ),
