@@ -25,6 +25,7 @@ from nexla_mcp.sandbox.config import SERVICE_KEY
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _START_LIMIT_S = 10.0
+_LOOKS = 5
 
 
 class Connection(H11Protocol):
@@ -118,8 +119,13 @@ class RunningSandbox:
 
     def requests(self) -> list[dict[str, Any]]:
         """What was asked of the API so far, in order."""
-        found: list[dict[str, Any]] = self._control.get("/requests").json()
-        return found
+        for _ in range(_LOOKS):
+            try:
+                found: list[dict[str, Any]] = self._control.get("/requests").json()
+            except httpx.TransportError:
+                continue  # a fault that closes the port ends whoever waits at it, too
+            return found
+        raise ConnectionError("the sandbox does not tell its record of requests")
 
     def clear_requests(self) -> None:
         self._control.delete("/requests").raise_for_status()
