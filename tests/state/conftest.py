@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,21 +21,21 @@ def _binaries() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of a fresh Postgres on a socket in a folder; skipped, loudly, where none can be started."""
     binaries = _binaries()
     if binaries is None:
         pytest.skip("POSTGRES IS NOT HERE: that two processes share one store was tested with SQLite only")
-    folder = tmp_path_factory.mktemp("postgres")
-    user, options = "", {}
+    # Not below pytest's own folder: every other session that starts takes away the right to enter that.
+    with tempfile.TemporaryDirectory(prefix="nexla-mcp-postgres-", ignore_cleanup_errors=True) as name:
+        yield from _running(binaries, Path(name))
+
+
+def _running(binaries: Path, folder: Path) -> Iterator[str]:
+    options: dict[str, str] = {}
     if os.geteuid() == 0:  # Postgres refuses to run as root
-        user = "postgres"
-        shutil.chown(folder, user)
-        for parent in folder.parents:
-            if parent == Path("/tmp"):
-                break
-            parent.chmod(parent.stat().st_mode | 0o011)
-        options = {"user": user}
+        shutil.chown(folder, "postgres")
+        options = {"user": "postgres"}
     data, log = folder / "data", folder / "log"
 
     def run(*command: str) -> subprocess.CompletedProcess[bytes]:
