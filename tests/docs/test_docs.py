@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from nexla_mcp.catalog.records import Risk
 from nexla_mcp.cli.clients.jsonc import value as jsonc
+from nexla_mcp.sandbox.config import SCENARIOS
+from nexla_mcp.settings import Settings
+from nexla_mcp.state import changes
+from nexla_mcp.state.change import FAST_MS
 from tests.docs.names import CATALOG, wrong_in
 from tests.docs.reading import ROOT, Block, Page, commands_in, pages
 from tests.docs.shell import Shell
@@ -92,6 +97,23 @@ def test_the_transcript_in_the_readme_is_what_the_sandbox_answers(tmp_path: Path
     assert headline.group(1) in printed
     rows = {cells for line in transcript.splitlines() if len(cells := tuple(re.split(r" {2,}", line.strip())[:3])) == 3}
     assert len(rows & found) == 7
+
+
+def test_numbers_are_those_of_the_code() -> None:
+    settings = Settings()
+    safety, sandbox, readme = (Page(ROOT / name).text for name in ("docs/safety.md", "docs/sandbox.md", "README.md"))
+    for risk in Risk:
+        number = sum(operation.risk is risk for operation in CATALOG.operations.values())
+        assert f"| **{risk}** | {number} |" in safety
+    limits = f"{settings.max_changes_per_hour} changes of class disrupt and {settings.max_destroys_per_hour} of class destroy"
+    assert limits in safety
+    kept = f"{changes.KEPT_S / 86_400:.0f} days, the newest {changes.KEPT_CHANGES:,}, at most {changes.KEPT_BYTES // 10**6} MB"
+    assert kept in safety
+
+    assert f"within\n  {FAST_MS} ms" in safety
+    assert f"All {len(CATALOG.operations)} operations" in readme
+    told = {int(number) for number in re.findall(r"\| (\d+) ", sandbox.split("## One incident alone")[1])}
+    assert told == {int(name) for name in SCENARIOS if name.isdigit()}
 
 
 def texts_of_the_code() -> str:
