@@ -22,7 +22,9 @@ EXAMPLES = frozenset(
 )
 """Names of things that a page tells its reader to make."""
 MODULES = frozenset({"nexla_mcp", "nexla_sdk"})
-FOREIGN_OPTIONS = frozenset({"--json", "--help", "--env", "--install-completion", "--show-completion", "--strict", "--suite"})
+FOREIGN_OPTIONS = frozenset(
+    {"--json", "--help", "--env", "--install-completion", "--show-completion", "--strict", "--suite", "--only"}
+)
 """Options of every command, and of other programs that a page talks about."""
 METHODS = frozenset({"prompts/get", "prompts/list"})
 """Methods of the protocol, which look like files of ours."""
