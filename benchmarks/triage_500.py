@@ -1,6 +1,6 @@
 """What is broken among 500 flows: one nexla_triage against the health check of every flow in turn with the official SDK.
 
-    python -m benchmarks.triage_500 [--flows 500] [--latency 0.05] [--skip-sdk] [--throttled]
+    python -m benchmarks.triage_500 [--flows 500] [--latency 0.05] [--skip-sdk] [--throttled] [--write]
 
 Both ask the same sandbox, a process of its own that waits ``--latency`` seconds before each answer, in the same run: the
 triage through a real MCP client and a server over stdio, the script with nexla-sdk in this process. The script checks what
@@ -32,7 +32,7 @@ import httpx
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
-from benchmarks.scenarios import machine
+from benchmarks.pasted import DOCS, machine, paste
 from nexla_mcp.sandbox import SERVICE_KEY, SandboxConfig
 from nexla_mcp.sandbox.seed.large import broken
 
@@ -180,6 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--flows", type=int, default=500)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--skip-sdk", action="store_true", help="leave out the slow half")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/diagnosis.md")
     parser.add_argument("--throttled", action="store_true", help="the API answers 429 beyond ten requests a second")
     options: Any = parser.parse_args(arguments)
     truth = {flow: cause for cause, flows in broken(options.flows).items() for flow in flows}
@@ -188,9 +189,11 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.skip_sdk:
             sweeps.append(one_by_one(url))
     print(f"{machine()}, {options.flows} flows, API latency {options.latency * 1000:.0f} ms\n")
-    print(f"{'':24}{'seconds':>9}{'requests':>10}{'found':>15}{'missed':>7}{'false alarms':>14}   cause right")
-    for sweep in sweeps:
-        print(scored(sweep, truth))
+    table = [f"{'':24}{'seconds':>9}{'requests':>10}{'found':>15}{'missed':>7}{'false alarms':>14}   cause right"]
+    table += [scored(sweep, truth) for sweep in sweeps]
+    print("\n".join(table))
+    if options.write:
+        paste(DOCS / "diagnosis.md", "triage", "python -m benchmarks.triage_500", "```text\n" + "\n".join(table) + "\n```")
     for sweep in sweeps:
         if sweep.told:
             print(f"\n{sweep.name}: {sweep.told}")

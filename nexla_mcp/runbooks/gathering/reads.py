@@ -176,7 +176,7 @@ def ask_logs(case: Case, ask: Round, trouble: Trouble | None, *, everything: boo
     ids = case.history.run_ids
     ids = ids or case.listed_runs
     since = trouble.first if trouble and not trouble.since_ever else ids[-min(len(ids), 4)] if ids else None
-    start = run_moment(since) or moment(case.flow.origin.get("created_at")) or datetime.now(UTC) - timedelta(days=3)
+    start = run_moment(since) or moment(case.flow.origin.get("created_at")) or case.now - timedelta(days=3)
     arguments: dict[str, Any] = {
         "from": iso(start - timedelta(minutes=10)),
         "to": iso(datetime.now(UTC) + timedelta(hours=1)),
