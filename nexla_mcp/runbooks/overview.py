@@ -99,7 +99,7 @@ async def read_overview(facts: Facts, since: datetime | None = None) -> Overview
     overview = Overview(list(flows.values()))
     if (replies["own"].has_next and replies["own"].pages) or replies["shared"].has_next:
         overview.notes.append(f"flows beyond the first {len(flows)}")
-    now = _now(flows, runs, notices, health)
+    now = facts.server_now or _now(flows, runs, notices, health)
     start = since or now - LOOK_BACK
     for flow in flows.values():
         suspicion = _judge(flow, health.get(flow.flow_id or 0), runs.get(flow.flow_id or 0, []), notices, start, now)
@@ -153,7 +153,7 @@ def _judge(
     good = [r.records for r in runs[:-1] if r.records > 0 and not r.failed]
     if runs and len(good) >= 3 and runs[-1].records < 0.5 * max(median(good), median(good[:3])):
         reasons.append((38, "far fewer records than usual"))
-    elif any("volume" in n.text.lower() and n.at and runs[-1].started_at and n.at >= runs[-1].started_at for n in warned):
+    elif any("volume" in n.text.lower() and _low_since(runs, n.at) for n in warned):
         reasons.append((33, "a warning about its volume"))
     if _overdue(runs, now) and not paused:
         reasons.append((36, OVERDUE))
@@ -166,6 +166,12 @@ def _judge(
         said += [(None, row.text)] if row and row.text else []
         return Suspicion(flow, max(w for w, _ in reasons) + 2 * len(reasons), [text for _, text in reasons], told=said)
     return Suspicion(flow, 5, [f"{paused[0].label} is {paused[0].status}"], only_paused=True) if paused else None
+
+
+def _low_since(runs: list[Run], moment_: datetime | None) -> bool:
+    """Whether the volume has stayed where a warning found it: no later run brought half as much again."""
+    before = [r for r in runs if r.started_at and moment_ and r.started_at <= moment_]
+    return bool(before) and all(r.records < 1.5 * before[-1].records for r in runs[len(before) :])
 
 
 def _overdue(runs: list[Run], now: datetime) -> bool:

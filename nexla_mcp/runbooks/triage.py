@@ -146,7 +146,8 @@ def _group(chosen: list[Suspicion], diagnoses: dict[int, Diagnosis]) -> list[Sha
         else:
             groups[key] = Shared(c, [flow_id], d.verdict, list(d.next_steps), d.first_bad_run_at)
     _into_upstream(groups)
-    return sorted(groups.values(), key=lambda g: (-_RANK[g.verdict], -len(g.flows)))
+    broken = [g for g in groups.values() if g.verdict != "healthy"]  # what is over is no finding about the organisation
+    return sorted(broken, key=lambda g: (-_RANK[g.verdict], -len(g.flows)))
 
 
 def _into_upstream(groups: dict[tuple[str, str, int | None], Shared]) -> None:
