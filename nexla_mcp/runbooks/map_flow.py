@@ -215,4 +215,8 @@ def _steps(mapped: FlowMapped) -> list[Step]:
         steps.append(Step("nexla_health_check", {"flow_id": flow.flow_id}, "See whether all of it is well.", "read"))
     near = [n for n in [*mapped.downstream, *mapped.upstream] if n.direct]
     steps += [Step("nexla_map_flow", {"flow_id": n.flow_id}, f"The map around flow {n.flow_id}.", "read") for n in near[:1]]
+    nexset = next((s for s in reversed(flow.stages) if s.kind == "nexset"), None)
+    if nexset is not None:
+        why = "What the records look like that go to the destinations."
+        steps.append(Step("nexla_preview_data", {"resource_type": "nexset", "resource_id": nexset.id}, why, "read"))
     return steps[:3]

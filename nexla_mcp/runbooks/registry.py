@@ -34,6 +34,7 @@ _RUNBOOKS = {
     "nexla_explain_error": "explain_error",
     "nexla_health_check": "health_check",
     "nexla_map_flow": "map_flow",
+    "nexla_preview_data": "preview_data",
     "nexla_recommend_docs": "recommend_docs",
     "nexla_track_sla": "track_sla",
     "nexla_triage": "triage",

@@ -34,6 +34,7 @@ class Field:
     nulls: float | None = None
     examples: tuple[str, ...] = ()
     note: str = ""
+    personal: bool = False
 
     def row(self) -> dict[str, Any]:
         """As a row of a table."""
@@ -157,6 +158,7 @@ def _field(name: str, declared: str | None, rows: Sequence[Mapping[str, Any]], h
         1 - len(values) / len(rows) if rows else None,
         examples,
         "; ".join(notes),
+        personal,
     )
 
 

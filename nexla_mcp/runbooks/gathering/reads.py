@@ -27,7 +27,7 @@ AUDIT = {
     "nexset": ("nexsets_get_audit_log", "set_id"),
     "destination": ("destinations_get_audit_log", "sink_id"),
 }
-_DETAIL = {
+DETAIL = {
     "source": ("sources_get", "source_id"),
     "nexset": ("nexsets_get", "set_id"),
     "destination": ("destinations_get", "sink_id"),
@@ -89,7 +89,7 @@ def keep_runs(stage: Stage, pages: list[tuple[Stage, int]]) -> Callable[[Fetched
 
 
 def ask_detail(case: Case, ask: Round, stage: Stage) -> None:
-    operation, argument = _DETAIL[stage.kind]
+    operation, argument = DETAIL[stage.kind]
 
     def keep(fetched: Fetched) -> None:
         if fetched.ok:
