@@ -10,8 +10,11 @@ from typing import Any
 
 from nexla_mcp.catalog.records import Operation, Risk
 from nexla_mcp.client.wire import KINDS, SEGMENTS
+from nexla_mcp.output.untrusted import clean
 from nexla_mcp.runbooks.case import Case
 from nexla_mcp.runbooks.diagnosis import Step
+from nexla_mcp.runbooks.flow_map import Stage
+from nexla_mcp.runbooks.shapes.messages import Change
 
 _TOOL = {
     Risk.READ: "nexla_read",
@@ -52,6 +55,37 @@ def on(case: Case, kind: str, resource_id: int, verb: str, why: str, **arguments
 def look_again(flow_id: int | None, why: str) -> Step:
     """Diagnose once more."""
     return Step("nexla_debug_flow", {"flow_id": flow_id}, why, "read")
+
+
+def change_transform(case: Case, stage: Stage, why: str, edit: Change | None = None) -> list[Step]:
+    """The transform at fault: read its code, then change it and watch the next run; none where no transform is known.
+
+    After an ``edit`` that tells the code before it, the fix is one update and proposed as it stands. Else the new code is the
+    person's to write, and the step shows how the update is called.
+    """
+    transform = stage.transform_id
+    if transform is None:
+        return []
+    reading = call(case, "transforms_get", f"Read the code of transform {transform}, the one to change.", transform_id=transform)
+    before = edit.fields.get("code", (None, None))[0] if edit is not None else None
+    back = {"transform_id": transform, "code": before}
+    told = f"{why} Put the code before the edit back and watch the next run."
+    if before and (step := fix(case, "transforms_update", told, back)) is not None:
+        return [reading, step]
+    how = f"{why} Change transform {transform} with nexla_fix_and_verify operation transforms_update, which watches the next run."
+    return [reading, describe("transforms_update", how)]
+
+
+def fix(case: Case, operation: str, why: str, arguments: dict[str, Any]) -> Step | None:
+    """One update of which all values are known, as a run that verifies it and can be taken back.
+
+    None where a value is or may be a secret: it is shown masked, and a mask must not be written back.
+    """
+    if case.flow.flow_id is None or clean(arguments) != arguments:
+        return None
+    risk = case.facts.catalog.operation(operation).risk.value
+    given = {"flow_id": case.flow.flow_id, "operation": operation, "arguments": arguments}
+    return Step("nexla_fix_and_verify", given, why, risk)
 
 
 def describe(operation: str, why: str) -> Step:

@@ -191,12 +191,14 @@ async def _guarded(call: Call, params: types.CallToolRequestParams) -> Outcome:
     """``dispatch`` with every expected failure as text, and an unexpected one logged and named by its kind."""
     from nexla_mcp.arguments.check import ArgumentError
     from nexla_mcp.client.errors import NexlaError
+    from nexla_mcp.server.execute import explain_missing_route
 
     try:
         return await dispatch(call, params.name, dict(params.arguments or {}))
     except ArgumentError as error:
         return failure(str(error), decision="invalid")
     except NexlaError as error:
+        explain_missing_route(error, call.runtime.catalog)
         return from_error(error)
     except (QuestionForClient, TimeoutError):
         raise

@@ -23,13 +23,19 @@ from nexla_mcp.client.paging import identity_of
 from nexla_mcp.output.flow_view import flat_row, with_owner
 from nexla_mcp.output.render import pick, table
 from nexla_mcp.output.results import shape
-from nexla_mcp.output.untrusted import clean
+from nexla_mcp.output.untrusted import clean, clean_text
 from nexla_mcp.server.call import Call
 from nexla_mcp.server.execute import read
 from nexla_mcp.server.outcome import Outcome, failure
 
 ROWS_AT_MOST = 5_000
 ROLES = ("owner", "collaborator")
+_PARTS = frozenset({"INIT", "PAUSED", "ACTIVE", "RATE_LIMITED"})
+STATUSES = {
+    **dict.fromkeys(("flow", "source", "nexset", "destination"), _PARTS),
+    "async_task": frozenset({"PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"}),
+}
+"""Kinds whose statuses are published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,13 @@ async def list_resources(call: Call, arguments: Mapping[str, Any]) -> Outcome:
     offset = _offset(arguments.get("cursor"), kind, filters)
     listing = await read_all(call, kind, arguments.get("access_role", "any"))
     rows = [row for row in listing.rows if await _matches(call, row, arguments)]
+    if not rows:
+        _refuse_unknown_status(kind, listing, arguments.get("status"))
     page = rows[offset : offset + limit]
     following = _cursor(offset + limit, kind, filters) if offset + limit < len(rows) else None
     heading = _heading(kind, len(rows), len(listing.rows), filters, listing.complete)
+    if not rows and "status" in filters and (known := _statuses(kind, listing)):
+        heading += f" Statuses there are: {', '.join(map(clean_text, known[:12]))}."
     columns = tuple(dict.fromkeys((*kind.listing.returns.summary_fields, "owner_name")))
     shaped = shape(
         call.runtime.results,
@@ -66,6 +76,23 @@ async def list_resources(call: Call, arguments: Mapping[str, Any]) -> Outcome:
     return Outcome(
         shaped.text, shaped.structured, rows=len(page), truncated=shaped.structured["truncated"], operation=kind.listing.name
     )
+
+
+def _statuses(kind: Kind, listing: Listing) -> list[str]:
+    """The statuses of the rows, and of flows, their parts and tasks all that there are (FACTS 2)."""
+    seen = {str(row["status"]).upper() for row in listing.rows if isinstance(row.get("status"), str) and row["status"]}
+    return sorted(seen | STATUSES.get(kind.word, frozenset()))
+
+
+def _refuse_unknown_status(kind: Kind, listing: Listing, wanted: Any) -> None:
+    """An empty table would look like an answer to a status that does not exist."""
+    word = str(wanted or "").strip()
+    if word and kind.word in STATUSES and word.upper() not in (known := _statuses(kind, listing)):
+        raise ValidationError(
+            f"A {kind.word} has no status {clean_text(word)[:40]!r}. There are {', '.join(known)}.",
+            operation="nexla_list",
+            hint="Take one of these, or leave status out: every row shows its own.",
+        )
 
 
 async def get_resource(call: Call, arguments: Mapping[str, Any]) -> Outcome:

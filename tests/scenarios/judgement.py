@@ -120,7 +120,7 @@ def _step(step: dict[str, Any], catalog: Catalog) -> list[str]:
         return [f"next step names the unknown operation {name}"]
     record = catalog.operation(name)
     wrong = []
-    if step["tool"] != EXECUTORS[record.risk]:
+    if step["tool"] not in (EXECUTORS[record.risk], "nexla_fix_and_verify"):
         wrong.append(f"next step {name} by {step['tool']}")
     if step["risk"] != record.risk:
         wrong.append(f"next step {name} says risk {step['risk']}")

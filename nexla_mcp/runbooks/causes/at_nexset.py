@@ -157,13 +157,15 @@ def _errors(case: Case, trouble: Trouble) -> Hypothesis:
             f"The transform of {stage.label} fails for every record since {at(trouble.first)}: its code or configuration "
             f"raises, whatever the values.{by} {clean + '.' if clean else ''}".strip(),
             told,
+            steps.change_transform(case, stage, "The code raises for every record.", edit),
         )
     score = 88 if reasons and (field or Kind.NULL_VALUE in kinds) else 76 if texts else 52
     why = f"{part} fail in the transform of {stage.label} because of their values"
     why += f": field {field}" if field else ""
     why += f" ({', '.join(quote(v, 30) for v in reasons[0].values[:2])})" if reasons and field and reasons[0].values else ""
     why += f". The rest passes, so neither the source nor the code as a whole is broken{'; ' + clean if clean else ''}."
-    return cause("record_errors", "nexset", stage.id, score, why)
+    guard = f"The code has to cope with such values of {field}." if field else "The code has to cope with such values."
+    return cause("record_errors", "nexset", stage.id, score, why, None, [look[0], *steps.change_transform(case, stage, guard)])
 
 
 def _edited(case: Case, stage: Stage, trouble: Trouble) -> Change | None:

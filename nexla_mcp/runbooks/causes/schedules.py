@@ -227,7 +227,13 @@ def _config_lost(case: Case, source: Stage, change: Change, lost: list[str]) -> 
     ]
     plan = [
         steps.call(case, "sources_get_audit_log", "The whole object before the update, to restore from.", source_id=source.id),
-        steps.describe(
+        steps.fix(
+            case,
+            "sources_update",
+            "Put the whole old source_config back and watch the next run.",
+            {"source_id": source.id, "source_config": before},
+        )
+        or steps.describe(
             "sources_update",
             "Send the whole old source_config (from the audit entry), after a pause; then activate, which starts a run.",
         ),

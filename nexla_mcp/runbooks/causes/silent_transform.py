@@ -107,11 +107,9 @@ def _hypothesis(case: Case, stage: Stage, score: int, lines: list[Any], same: bo
             include_metadata=True,
         )
     ]
-    if stage.transform_id is not None:
-        plan.append(steps.call(case, "transforms_get", "Read the code of the transform.", transform_id=stage.transform_id))
-    plan.append(
-        steps.describe("transforms_update", "Define the function as transform(record, *args); the new code is yours to write.")
-    )
+    edits = [c for c in case.audits.get(("transform", stage.transform_id or 0)) or [] if c.event != "create"]
+    advice = "Define the function as transform(record, *args)." if arity else "The code raises."
+    plan = [*steps.change_transform(case, stage, advice, edits[-1] if edits else None), *plan]
     return Hypothesis(
         "transform_not_applied",
         kind,
