@@ -55,7 +55,7 @@ class Terminal:
         async def show(_done: float, _total: float | None, message: str | None) -> None:
             bar.update(task, description=message or "")
 
-        async def ask(_context: Any, question: types.ElicitRequestFormParams) -> types.ElicitResult:
+        async def ask(_context: Any, question: types.ElicitRequestParams) -> types.ElicitResult:
             bar.stop()
             answer = answer_at_terminal(console, question)
             self.asked.append(answer.action == "accept")
@@ -129,14 +129,23 @@ def exit_code(result: types.CallToolResult, terminal: Terminal) -> int:
     return FAILED if status in ("failed", "unclear") and "run_id" in (result.structured_content or {}) else DONE
 
 
-def answer_at_terminal(console: Any, question: types.ElicitRequestFormParams) -> types.ElicitResult:
-    """The person's answer; the end of the input is a decline."""
+def answer_at_terminal(console: Any, question: types.ElicitRequestParams) -> types.ElicitResult:
+    """The person's answer to a form, or that they went to a page and decided there; the end of the input is a decline."""
     import mcp_types as types
     from rich.panel import Panel
     from rich.prompt import Confirm, Prompt
     from rich.text import Text
 
     console.print(Panel(Text(question.message), title="Confirm", border_style="yellow"))
+    if question.mode == "url":
+        console.print(Text(question.url), soft_wrap=True)
+        try:
+            said = Prompt.ask(
+                "Open it, decide there, then press Enter (n declines)", console=console, default="", show_default=False
+            )
+        except EOFError:
+            said = "n"
+        return types.ElicitResult(action="decline" if said.strip().lower() in ("n", "no") else "accept")
     name, field = next(iter(question.requested_schema["properties"].items()))
     label = Text(str(field["description"]))
     try:

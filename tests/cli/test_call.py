@@ -71,6 +71,13 @@ def test_a_name_that_is_not_typed_is_a_no_with_an_exit_code_of_its_own(home: Pat
     assert "No such change" in run("changes", "list", **reach).stdout
 
 
+def test_with_pages_the_terminal_leads_to_one(home: Path, reach: dict[str, str]) -> None:
+    pages = reach | {"NEXLA_MCP_CONFIRM": "page", "NEXLA_MCP_OPEN_BROWSER": "0", "NEXLA_MCP_PAGE_WAIT_S": "0"}
+    code, screen = at_terminal(home, "call", "flows_pause", "--args", FLOW, answers={"(n declines)": "n"}, **pages)
+    assert code == 3, screen
+    assert re.search(r"http://127\.0\.0\.1:\d+/", screen)
+
+
 def test_wrong_usage_is_said_before_anything_is_sent(run: Run, reach: dict[str, str]) -> None:
     for arguments in (("--args", "{"), ("--args", "[]"), ("-a", "flow_id"), ("--instance", "none")):
         refused = run("call", "flows_get", *arguments, **reach)

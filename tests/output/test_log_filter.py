@@ -38,6 +38,14 @@ def test_known_and_recognisable_secrets_are_masked(log: tuple[logging.Logger, io
     assert "***(" in stream.getvalue()
 
 
+def test_a_secret_that_is_learnt_later_is_masked_from_then_on() -> None:
+    masking = MaskingFilter()
+    masking.hide("a-key-from-the-keyring")
+    masking.hide("ab")
+    assert "a-key-from-the-keyring" not in masking.clean("sent a-key-from-the-keyring")
+    assert masking.clean("about") == "about"
+
+
 def test_a_traceback_is_cleaned_too(log: tuple[logging.Logger, io.StringIO]) -> None:
     logger, stream = log
     try:
