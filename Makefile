@@ -42,6 +42,9 @@ scenarios: $(DEV_STAMP)  ## Known and unseen incidents and healthy flows, judged
 conformance: $(DEV_STAMP)  ## The official MCP conformance suite and the Inspector against our HTTP server; needs npm
 	$(BIN)/python -m benchmarks.conformance
 
+bundle: $(DEV_STAMP)  ## The MCP bundle dist/nexla-mcp-*.mcpb, validated by the official tool; needs npm
+	$(BIN)/python -m release.bundle
+
 format: $(DEV_STAMP)  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

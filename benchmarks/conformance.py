@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import npm_tools
 from benchmarks.conformance_page import page
 from benchmarks.inspector_checks import inspect
+from release import npm_tools
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "conformance.md"

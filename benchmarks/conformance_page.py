@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from benchmarks import npm_tools
 from benchmarks.inspector_checks import Inspected
+from release import npm_tools
 
 _HEAD = """# Conformance
 

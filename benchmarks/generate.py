@@ -1,4 +1,4 @@
-"""Write what is generated, or check that it is up to date: schemas of the spec files, the operations, tables in pages.
+"""Write what is generated, or check that it is up to date: schemas of the spec files, the operations, listings, tables in pages.
 
 python -m benchmarks.generate            # write
 python -m benchmarks.generate --check    # exit 1 when something is out of date
@@ -16,6 +16,7 @@ from benchmarks.guide_tables import filled, tables
 from benchmarks.operations_page import page
 from nexla_mcp.catalog.loader import load_catalog
 from nexla_mcp.catalog.records import Toolset, ToolSpec
+from release.listings import bundle_manifest, server_json
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,7 +39,12 @@ def generated() -> dict[Path, str]:
         *sorted((ROOT / "docs" / "reference").glob("*.md")),
     ]
     with_tables = {path: filled(path.read_text(encoding="utf-8"), made) for path in pages}
-    return {**files, **with_tables, ROOT / "docs" / "operations.md": page(load_catalog())}
+    catalog = load_catalog()
+    listings = {
+        ROOT / "server.json": json.dumps(server_json(), indent=2) + "\n",
+        ROOT / "release" / "manifest.json": json.dumps(bundle_manifest(catalog), indent=2) + "\n",
+    }
+    return {**files, **listings, **with_tables, ROOT / "docs" / "operations.md": page(catalog)}
 
 
 def main() -> int:

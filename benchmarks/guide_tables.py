@@ -15,6 +15,7 @@ from nexla_mcp.client.explain import ROWS, Issue
 from nexla_mcp.server.prompts import load_prompts
 from nexla_mcp.server.reference import pages
 from nexla_mcp.server.templates import TEMPLATES
+from release.links import links_table
 
 _MARKED = re.compile(r"<!-- (?P<name>[a-z]+) -->\n(?P<table>.*?)<!-- end of (?P=name) -->", re.S)
 
@@ -57,5 +58,6 @@ def tables() -> dict[str, str]:
             ),
         ),
         "pages": table(("page", "about"), ([f"[`{p.uri}`](reference/{p.name}.md)", p.description] for p in pages().values())),
+        "links": links_table(),
         "templates": table(("address", "what it is"), ([f"`{t.uri}`", t.description] for t in TEMPLATES)),
     }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import npm_tools
+from release import npm_tools
 
 ERAS = {"legacy": "2025-11-25", "modern": "2026-07-28"}
 _FLOW = json.dumps({"flow_id": 6010})

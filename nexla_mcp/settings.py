@@ -47,7 +47,9 @@ class Confirm(StrEnum):
 class Settings(BaseSettings):
     """Everything that can be set from outside."""
 
-    model_config = SettingsConfigDict(env_prefix="NEXLA_MCP_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="NEXLA_MCP_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
 
     service_key: SecretStr | None = Field(
         None, validation_alias="NEXLA_SERVICE_KEY", description="Service key; exchanged for a session token. Wins over the token."
