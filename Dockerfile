@@ -17,6 +17,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY nexla_mcp ./nexla_mcp
 COPY tool_specs ./tool_specs
 COPY prompts ./prompts
+COPY docs/reference ./docs/reference
 RUN python -m venv /opt/nexla-mcp \
     && /opt/nexla-mcp/bin/pip install --quiet . \
     && /opt/nexla-mcp/bin/python -m compileall -q /opt/nexla-mcp/lib \
