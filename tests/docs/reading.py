@@ -5,7 +5,7 @@ How a page is written, so that it can be checked:
 - ``console`` blocks are run, line by line, in an empty home; a line that begins with ``$`` is a command, the others are
   what it prints (``...`` stands for anything). ``&`` at the end starts a server for the rest of the page.
 - `# not run: why` after a command leaves it out, `# exit code 3` says how it ends when not with 0.
-- A ``python`` block that begins with `# name.py` is there as that file for the commands after it.
+- A block with a file name after its language (json faults.json) is there as that file for the commands after it.
 - ``bash`` blocks are for things around the project; they are checked for their syntax and for our options.
 """
 
@@ -17,16 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_FENCE = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```[ \t]*$", re.M | re.S)
+_FENCE = re.compile(r"^```(?P<language>\w*)[ \t]*(?P<file>[\w.-]*)[^\n]*\n(?P<text>.*?)^```[ \t]*$", re.M | re.S)
 _COMMENT = re.compile(r"\s+#\s(?P<words>.*)$")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block and the line it begins on."""
+    """A fenced block, the file it is saved as, and the line it begins on."""
 
     language: str
     text: str
+    file: str
     line: int
 
 
@@ -71,7 +72,10 @@ class Page:
 
     @property
     def blocks(self) -> list[Block]:
-        return [Block(m["language"], m["text"], self.text.count("\n", 0, m.start()) + 1) for m in _FENCE.finditer(self.text)]
+        return [
+            Block(m["language"], m["text"], m["file"], self.text.count("\n", 0, m.start()) + 1)
+            for m in _FENCE.finditer(self.text)
+        ]
 
     @property
     def spans(self) -> list[str]:
@@ -100,7 +104,7 @@ class Page:
     def commands(self) -> Iterator[Command | Block]:
         """What a reader does from top to bottom: commands, and the files they save."""
         for block in self.blocks:
-            if block.language == "python" and block.text.startswith("# "):
+            if block.file:
                 yield block
             if block.language == "console":
                 yield from commands_in(block.text)

@@ -49,10 +49,8 @@ class Shell:
             self._stop(port)
 
     def save(self, block: Block) -> None:
-        """A file of the page, under the name in its first line."""
-        name = block.text.split("\n", 1)[0].removeprefix("# ").strip()
-        if re.fullmatch(r"[\w.-]+", name):
-            (self.folder / name).write_text(self._here(block.text), encoding="utf-8")
+        """A file of the page."""
+        (self.folder / block.file).write_text(self._here(block.text), encoding="utf-8")
 
     def run(self, command: Command) -> None:
         """Run one command and hold it against what the page shows."""
