@@ -22,10 +22,9 @@ EXAMPLES = frozenset(
 )
 """Names of things that a page tells its reader to make."""
 MODULES = frozenset({"nexla_mcp", "nexla_sdk"})
-FOREIGN_OPTIONS = frozenset(
-    {"--json", "--help", "--env", "--install-completion", "--show-completion", "--strict", "--suite", "--only"}
-)
+FOREIGN_OPTIONS = frozenset({"--json", "--help", "--env", "--install-completion", "--show-completion", "--strict", "--suite"})
 """Options of every command, and of other programs that a page talks about."""
+BENCHMARKS = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "benchmarks").glob("*.py")))
 METHODS = frozenset({"prompts/get", "prompts/list"})
 """Methods of the protocol, which look like files of ours."""
 ROOMS = "nexla_mcp|tool_specs|tests|docs|benchmarks|prompts|apps"
@@ -88,7 +87,7 @@ def _wrong_command(span: str) -> Iterator[str]:
     found = re.search(r"(?:^|[\s/])nexla-mcp ((?:[a-z-]+)(?:\s.*)?)$", span)
     words = found.group(1).split() if found else []
     options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", span) if found else re.findall(r"^--[a-z][a-z-]*", span)
-    everywhere = set().union(*commands().values()) | FOREIGN_OPTIONS
+    everywhere = set().union(*commands().values(), FOREIGN_OPTIONS, re.findall(r'"(--[a-z][a-z-]*)"', BENCHMARKS))
     if words and words[0] not in commands():
         yield f"command nexla-mcp {words[0]}"
         return
