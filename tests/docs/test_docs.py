@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nexla_mcp.arguments.check import check
 from nexla_mcp.catalog.records import Risk
 from nexla_mcp.cli.clients.jsonc import value as jsonc
 from nexla_mcp.sandbox.config import SCENARIOS
@@ -78,12 +79,20 @@ def test_what_is_named_exists(page: Page) -> None:
 
 
 @each_page
-def test_calls_in_a_transcript_are_calls_that_can_be_made(page: Page) -> None:
+def test_calls_in_transcripts_can_be_made(page: Page) -> None:
+    """Each ``nexla_tool {arguments}`` of a block names a tool, and its arguments fit, unless the page shortens them."""
     for block in page.blocks:
-        for tool, rest in re.findall(r"^> (nexla_\w+)(.*)$", block.text, re.M) if block.language == "text" else ():
-            assert CATALOG.resolve(tool), tool
-            for operation in re.findall(r'"operation": "(\w+)"', rest):
-                assert CATALOG.resolve(operation), operation
+        text = re.sub(r"\{\.\.\.\}", '"..."', block.text) if block.language in ("text", "js", "console") else ""
+        for found in re.finditer(r"^(?:> |\d+\. )?(nexla_\w+) (?=\{)", text, re.M):
+            given, _ = json.JSONDecoder().raw_decode(text, found.end())
+            tool = CATALOG.resolve(found.group(1))
+            assert tool, f"{page.name}: {found.group(1)}"
+            check(tool, given)
+            if "operation" in given and "arguments" in given:
+                operation = CATALOG.resolve(given["operation"])
+                assert operation, f"{page.name}: {given['operation']}"
+                if "..." not in str(given["arguments"]):
+                    check(operation, given["arguments"])
 
 
 def test_the_transcript_in_the_readme_is_what_the_sandbox_answers(tmp_path: Path) -> None:
