@@ -171,7 +171,7 @@ async def _of_its_nexset(facts: Facts, answer: Preview, row: Mapping[str, Any], 
 
 
 def _fill(answer: Preview, records: list[Any], schema: Any, origin: str, *, read: bool) -> None:
-    rows = [r for r in records if isinstance(r, dict)]
+    rows = [clean(r) for r in records if isinstance(r, dict)]  # before it is flat: what holds a value says what it is
     answer.fields = read_fields(schema, rows)
     answer.records = [_shown(r, answer.fields) for r in rows]
     answer.origin = origin if read else ""
@@ -181,8 +181,7 @@ def _shown(record: Mapping[str, Any], fields: list[Field]) -> dict[str, Any]:
     """A record without personal values and secrets, its texts shortened."""
     personal = {f.name for f in fields if f.personal}
     masked = {quote(k, 60): PERSONAL if quote(k, 60) in personal and v not in (None, "") else v for k, v in flat(record).items()}
-    cleaned = clean(masked)
-    return {k: quote(v, 120) if isinstance(v, str | list | dict) else v for k, v in cleaned.items()}
+    return {k: quote(v, 120) if isinstance(v, str | list | dict) else v for k, v in clean(masked).items()}
 
 
 def _entries(tree: Any, prefix: str = "", depth: int = 0) -> list[Entry]:

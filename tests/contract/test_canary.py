@@ -35,6 +35,12 @@ CATALOG = load_catalog()
 URL = "http://127.0.0.1:8765"
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "nexla_triage": {},
+    "nexla_preview_data": {"resource_type": "source", "resource_id": 3001},
+    "nexla_wait_for_task": {
+        "operation": "credentials_probe_tree",
+        "arguments": {"credential_id": 2001, "depth": 1},
+        "wait_seconds": 0,
+    },
     "nexla_explain_error": {
         "error_text": f"403 on login:{TEXT}",
         "status_code": 403,

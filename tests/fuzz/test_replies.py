@@ -34,6 +34,10 @@ URL = "http://127.0.0.1:8765"
 FLOWS = (6010, 6020, 6040, FLOW)
 RUNBOOK_ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "nexla_triage": [{}],
+    "nexla_preview_data": [{"resource_type": "nexset", "resource_id": 4003}, {"resource_type": "source", "resource_id": 3001}],
+    "nexla_wait_for_task": [
+        {"operation": "credentials_probe", "arguments": {"credential_id": 2001}, "wait_seconds": 0},
+    ],
     "nexla_explain_error": [{"status_code": 409, "resource_type": "flow", "resource_id": FLOW}],
 }
 Swap = tuple[float, bool, Any]
