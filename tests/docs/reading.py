@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_FENCE = re.compile(r"^```(?P<language>\w*)[ \t]*(?P<file>[\w.-]*)[^\n]*\n(?P<text>.*?)^```[ \t]*$", re.M | re.S)
+_FENCE = re.compile(
+    r"^(?P<fence>`{3,})(?P<language>\w*)[ \t]*(?P<file>[\w.-]*)[^\n]*\n(?P<text>.*?)^(?P=fence)[ \t]*$", re.M | re.S
+)
 _COMMENT = re.compile(r"\s+#\s(?P<words>.*)$")
 
 

@@ -79,6 +79,14 @@ def test_what_is_named_exists(page: Page) -> None:
 
 
 @each_page
+def test_arguments_below_the_name_of_a_tool_fit(page: Page) -> None:
+    for section in re.split(r"^#+ ", page.text, flags=re.M):
+        named, given = re.match(r"`(nexla_\w+)`\n", section), re.search(r"^```json\n(.*?)^```", section, re.M | re.S)
+        if named and given and (tool := CATALOG.resolve(named.group(1))):
+            check(tool, json.loads(given.group(1)))
+
+
+@each_page
 def test_calls_in_transcripts_can_be_made(page: Page) -> None:
     """Each ``nexla_tool {arguments}`` of a block names a tool, and its arguments fit, unless the page shortens them."""
     for block in page.blocks:
