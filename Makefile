@@ -6,7 +6,7 @@ PYTHON ?= python3
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test lint bench chaos scenarios clean format generate views
+.PHONY: demo test lint bench chaos scenarios conformance bundle release-check clean format generate views
 
 demo: $(RUN_STAMP)  ## Install, and play the main job on the built-in sandbox
 	@$(BIN)/python -m benchmarks.demo
@@ -44,6 +44,10 @@ conformance: $(DEV_STAMP)  ## The official MCP conformance suite and the Inspect
 
 bundle: $(DEV_STAMP)  ## The MCP bundle dist/nexla-mcp-*.mcpb, validated by the official tool; needs npm
 	$(BIN)/python -m release.bundle
+
+release-check: $(DEV_STAMP)  ## Everything that has to hold before a release; needs npm; publishes nothing
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,release]'
+	@$(BIN)/python -m release.check
 
 format: $(DEV_STAMP)  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
