@@ -64,6 +64,7 @@ Fill in there:
   documented, sources    true where the published API has it; OAS, SDK, GUIDE
 Then take "draft": true out, and:
   .venv/bin/nexla-mcp tools --toolsets {name.partition("_")[0]}     says file and line of what is still wrong
+  tests/contract/expected_operations.json          the route and its least risk, kept apart from the specs
   make generate                                    the operations reference
   .venv/bin/python -m benchmarks.contract --update the contract's snapshot; say in CHANGELOG.md what is new
   .venv/bin/python -m pytest tests/catalog tests/contract
