@@ -116,6 +116,13 @@ def test_the_transcript_in_the_readme_is_what_the_sandbox_answers(tmp_path: Path
     assert len(rows & found) == 7
 
 
+def test_every_page_is_in_the_index() -> None:
+    """After a new page: a row in docs/README.md."""
+    index = {link.partition("#")[0] for link in Page(ROOT / "docs" / "README.md").links}
+    missing = [p.name for p in PAGES if p.path.parent == ROOT / "docs" and p.path.name not in index | {"README.md"}]
+    assert not missing
+
+
 def test_numbers_are_those_of_the_code() -> None:
     settings = Settings()
     safety, sandbox, readme = (Page(ROOT / name).text for name in ("docs/safety.md", "docs/sandbox.md", "README.md"))
