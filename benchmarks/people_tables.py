@@ -12,10 +12,10 @@ from typing import Any
 
 import typer
 
-from nexla_mcp.cli import app
 from nexla_mcp.cli.clients.document import snippet
 from nexla_mcp.cli.clients.entry import KeyFrom, make_entry
 from nexla_mcp.cli.clients.records import CLIENTS, Client
+from nexla_mcp.cli.commands import app
 from nexla_mcp.cli.common import EXIT_CODES
 from nexla_mcp.instances import KNOWN
 from nexla_mcp.settings import Settings

@@ -1,40 +1,30 @@
 """The command line: serve an MCP client, call a tool, try the sandbox, check the set-up.
 
 stdout belongs to the protocol while serving; everything for people goes to stderr. Commands import what they
-need when they run, so that ``serve`` starts as fast as it can.
+need when they run, so that ``serve`` starts as fast as it can: it is even made without the other commands, since setting up
+their options takes longer than reading its own.
 """
 
 from __future__ import annotations
 
-import typer
-
-from nexla_mcp.cli import calling, checking, developing, history, inspecting, installing, runs, serving, signing_in
-
-app = typer.Typer(
-    name="nexla-mcp",
-    help="The Nexla data-flow platform as MCP tools: find out what broke, why, and repair it behind a confirmation.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-)
-app.command()(serving.serve)
-app.command()(serving.sandbox)
-app.command()(signing_in.login)
-app.command()(signing_in.logout)
-app.command()(signing_in.instances)
-app.command()(installing.install)
-app.command()(installing.uninstall)
-app.command()(calling.call)
-app.add_typer(history.changes)
-app.add_typer(runs.runs)
-app.command()(checking.doctor)
-app.command()(inspecting.tools)
-app.command()(inspecting.prompts)
-app.command()(inspecting.openapi)
-app.command()(inspecting.version)
-app.add_typer(developing.dev, name="dev")
+import sys
 
 
 def main() -> None:
     """Entry point of the console script."""
+    if sys.argv[1:2] == ["serve"]:
+        return _serve_alone()
+    from nexla_mcp.cli.commands import app
+
     app()
+    return None
+
+
+def _serve_alone() -> None:
+    import typer
+
+    from nexla_mcp.cli.serving import serve
+
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command()(serve)
+    alone(args=sys.argv[2:], prog_name="nexla-mcp serve")

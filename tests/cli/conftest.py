@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from nexla_mcp.cli import app
+from nexla_mcp.cli.commands import app
 from tests.conftest import SCRIPT
 
 Run = Callable[..., Result]

@@ -10,7 +10,7 @@ from typing import Any
 from typer.main import get_command
 
 from nexla_mcp.catalog.loader import load_catalog
-from nexla_mcp.cli import app
+from nexla_mcp.cli.commands import app
 from nexla_mcp.server.reference import pages as reference_pages
 from nexla_mcp.server.templates import TEMPLATES
 from nexla_mcp.settings import Settings

@@ -19,7 +19,7 @@ from typing import Self
 
 from typer.testing import CliRunner
 
-from nexla_mcp.cli import app
+from nexla_mcp.cli.commands import app
 from tests.cli.conftest import clean_environment
 from tests.conftest import SCRIPT
 from tests.docs.reading import ROOT, Block, Command
