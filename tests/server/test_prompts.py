@@ -30,9 +30,18 @@ GIVEN: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "migrate_schema": (
         {"nexset": "4003", "change": "rename email", "schema": '{"properties": {"mail": {"type": "string"}}}'},
-        ["order_id", "destination_5001", "Dry run. Nothing was sent."],
+        [
+            "order_id",
+            "| seems to be |",
+            "may be personal data: values not shown",
+            "destination_5001",
+            "Dry run. Nothing was sent.",
+        ],
     ),
-    "onboard_sla": ({"flow": "payments-to-redshift", "success_rate": "0.99"}, ["error rate", "Ingestion error", "0.99"]),
+    "onboard_sla": (
+        {"flow": "payments-to-redshift", "success_rate": "0.99", "freshness_hours": "30"},
+        ["error rate", "Ingestion error", "at least 99.0% of runs |", "at most 30 h old |", "budget used"],
+    ),
     "review_access": ({"resource_type": "flow", "resource": "orders-to-snowflake"}, ["analytics", "Lena Ortiz"]),
     "explain_error": ({"error": "403 Forbidden", "operation": "sources_activate"}, ["access_denied_to_caller", "Repeat it? No"]),
 }
