@@ -17,7 +17,7 @@ from nexla_mcp.client.errors import AuthenticationError, RateLimitError, Validat
 from nexla_mcp.output.untrusted import clean
 from nexla_mcp.runbooks.connectors import FILES
 from nexla_mcp.runbooks.diagnosis import Step
-from nexla_mcp.runbooks.documentation.fields import Field, flat, read_fields
+from nexla_mcp.runbooks.documentation.fields import HIDDEN, Field, flat, read_fields, without_addresses, without_personal
 from nexla_mcp.runbooks.facts import Facts, Fetched
 from nexla_mcp.runbooks.flow_map import Stage
 from nexla_mcp.runbooks.gathering.reads import DETAIL
@@ -28,10 +28,11 @@ from nexla_mcp.runbooks.shapes.states import probe_of
 
 RECORDS = 10
 MOST_ENTRIES = 60
-PERSONAL = "(hidden, may be personal)"
 _PLAIN = re.compile(r"[\w./-]{1,100}")
 _READING = re.compile(r"^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(select|with|show|describe|desc)\b", re.I | re.S)
 _WRITING = re.compile(r"\b(insert|update|delete|merge|drop|alter|create|truncate|call|exec|execute|grant|replace|copy)\b", re.I)
+_STATEMENT = re.compile(rf"\s*{_WRITING.pattern}\s+\S", re.I)
+"""A statement that writes, under whatever key."""
 
 
 async def preview_data(facts: Facts, arguments: Mapping[str, Any]) -> Preview:
@@ -123,7 +124,8 @@ async def _look_inside(
         records = [r for r in objects(inside) if r][:count]
         _fill(answer, records, None, f"a sample through credential {credential}", read=True)
         if isinstance(inside, str):
-            answer.raw = quote(inside, 600)
+            answer.raw = quote(without_addresses(inside), 600)
+            facts.skip("personal values in the text sample, apart from e-mail addresses: a text has no fields to tell them by")
 
 
 def _sample_arguments(
@@ -153,8 +155,11 @@ def _more_than_reading(config: Mapping[str, Any]) -> str | None:
         name, text = key.lower(), str(value)
         if "method" in name and text.strip().upper() not in ("", "GET", "HEAD"):
             return f"its request is a {quote(text, 12)}, not a GET"
+        if _STATEMENT.match(text):
+            return "its statement may do more than SELECT"
         statement = ("query" in name or name.endswith("sql")) and " " in text.strip()
-        if statement and (not _READING.match(text) or _WRITING.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", text))):
+        bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+        if statement and (not _READING.match(text) or _WRITING.search(bare) or ";" in bare.strip().rstrip(";")):
             return "its statement may do more than SELECT"
     return None
 
@@ -180,7 +185,10 @@ def _fill(answer: Preview, records: list[Any], schema: Any, origin: str, *, read
 def _shown(record: Mapping[str, Any], fields: list[Field]) -> dict[str, Any]:
     """A record without personal values and secrets, its texts shortened."""
     personal = {f.name for f in fields if f.personal}
-    masked = {quote(k, 60): PERSONAL if quote(k, 60) in personal and v not in (None, "") else v for k, v in flat(record).items()}
+    masked = {
+        quote(k, 60): HIDDEN if quote(k, 60) in personal and v not in (None, "") else without_personal(v, k)
+        for k, v in flat(record).items()
+    }
     return {k: quote(v, 120) if isinstance(v, str | list | dict) else v for k, v in clean(masked).items()}
 
 

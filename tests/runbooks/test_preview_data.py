@@ -43,6 +43,28 @@ def test_personal_values_are_not_shown() -> None:
         assert value not in found.text + str(found.answer)
 
 
+ADDRESS = "ines.roth@example.org"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"contacts": [{"role": "buyer", "email": ADDRESS}]},
+        {"a": {"b": {"c": {"email": ADDRESS}}}},
+        {f"measure_{i}": i for i in range(70)} | {"reply_to": ADDRESS},
+        {"note": f"call {ADDRESS} before noon"},
+    ],
+    ids=["in a list", "deep down", "past the last field that is judged", "inside a text"],
+)
+def test_personal_values_are_found_wherever_they_stand(more: dict[str, Any]) -> None:
+    def widen(path: str, body: Any) -> Any:
+        return [more | {"order_id": 70011}, {"order_id": 70012}] if path.endswith("/samples") else body
+
+    found = previewed("healthy", "nexset", 5102, wire=AlteredApi(change=[widen]))
+    assert "hidden, may be personal" in str(found.answer["records"])
+    assert "ines" not in found.text + str(found.answer)
+
+
 @pytest.mark.parametrize("shape", ["published", "seed"])
 def test_a_source_is_tried_listed_and_sampled(shape: str) -> None:
     answer = previewed("healthy", "source", 5023, reply_shape=shape).answer
@@ -70,6 +92,8 @@ def test_a_destination_shows_what_is_written_to_it() -> None:
     [
         ({"query": "DELETE FROM orders WHERE id < 5"}, "more than SELECT"),
         ({"query": "WITH x AS (DELETE FROM orders RETURNING *) SELECT * FROM x"}, "more than SELECT"),
+        ({"query": "SELECT 1; VACUUM orders"}, "more than SELECT"),
+        ({"statement": "DELETE FROM orders WHERE id < 5"}, "more than SELECT"),
         ({"url": "https://shop.example.com/orders", "method": "POST"}, "is a POST"),
     ],
 )

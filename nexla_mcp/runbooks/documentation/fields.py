@@ -99,6 +99,8 @@ MEANINGS = (
     _meaning("share or rate", r"rate|ratio|percent|pct|share|score", numbers=True),
     _meaning("quantity", r"qty|quantity|count|units|stock|number_of|num_|items|points", numbers=True),
 )
+HIDDEN = "(hidden, may be personal)"
+_MAIL = re.compile(r"[^\s@<>\"',;:()\[\]{}]{1,80}@[^\s@<>\"',;:()\[\]{}]{1,80}\.\w{2,20}")
 _ID_NAME = re.compile(r"^(?:(.{1,40})_)?(?:id|key|uuid|no|number|ref)$", re.I)
 UNCLEAR = "not clear from the records"
 
@@ -109,6 +111,28 @@ def read_fields(schema: Any, records: Iterable[Any]) -> list[Field]:
     declared = _declared(schema)
     names = [*declared, *dict.fromkeys(n for row in rows for n in row if n not in declared)]
     return [_field(name, declared.get(name), rows, bool(declared)) for name in names[:MOST_FIELDS]]
+
+
+def without_personal(value: Any, name: str = "") -> Any:
+    """A value without what may be about a person, at any depth: by the name of its field, its form, or an address in a text.
+
+    It judges each value alone, so it also holds where a field as a whole is not recognised, or is past ``MOST_FIELDS``.
+    """
+    if isinstance(value, dict):
+        return {k: without_personal(v, str(k)) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_personal(v, name) for v in value]
+    if value in (None, "") or isinstance(value, bool):
+        return value
+    last = _last(name)
+    if any(rule.personal and rule.fits(last, [value]) for rule in MEANINGS):
+        return HIDDEN
+    return without_addresses(value) if isinstance(value, str) else value
+
+
+def without_addresses(text: str) -> str:
+    """A text in which each e-mail address is replaced."""
+    return _MAIL.sub(HIDDEN, text)
 
 
 def flat(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
@@ -148,7 +172,11 @@ def _field(name: str, declared: str | None, rows: Sequence[Mapping[str, Any]], h
         notes.append(f"the schema says {declared}")
     meaning, personal = _guess(name, values, len(rows))
     hidden = personal or looks_secret(name.rpartition(".")[2])
-    examples = () if hidden else tuple(dict.fromkeys(quote(v, 40) for v in values if not isinstance(v, dict | list)))[:2]
+    examples = (
+        ()
+        if hidden
+        else tuple(dict.fromkeys(quote(without_personal(v, name), 40) for v in values if not isinstance(v, dict | list)))[:2]
+    )
     if personal:
         notes.append("may be personal data: values not shown")
     return Field(
@@ -164,7 +192,7 @@ def _field(name: str, declared: str | None, rows: Sequence[Mapping[str, Any]], h
 
 def _guess(name: str, values: Sequence[Any], records: int) -> tuple[str, bool]:
     """What a field seems to mean, and whether it may be about a person."""
-    last = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.rpartition(".")[2])
+    last = _last(name)
     if not values and records:
         return "always empty in the records", False
     for rule in MEANINGS:
@@ -181,8 +209,13 @@ def _guess(name: str, values: Sequence[Any], records: int) -> tuple[str, bool]:
     if len(plain) >= ENOUGH and len(different) == 1:
         return "the same in all records", False
     if len(plain) >= ENOUGH and len(different) <= min(FEW, len(plain) // 2) and all(len(v) <= 30 for v in different):
-        return f"one of {len(different)}: {', '.join(sorted(quote(v, 30) for v in different))}", False
+        return f"one of {len(different)}: {', '.join(sorted(quote(without_addresses(v), 30) for v in different))}", False
     return UNCLEAR, False
+
+
+def _last(name: str) -> str:
+    """The last part of a dotted name, in snake case."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.rpartition(".")[2])
 
 
 def _type(value: Any) -> str:
