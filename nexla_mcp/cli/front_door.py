@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from nexla_mcp.cli.common import DONE, FAILED, INTERRUPTED, NOT_CONFIRMED, print_json
+from nexla_mcp.cli.common import DONE, FAILED, INTERRUPTED, NOT_CONFIRMED, print_json, stop
 
 if TYPE_CHECKING:
     import mcp_types as types
@@ -89,6 +89,9 @@ def perform(tool: str, arguments: dict[str, Any], settings: Any, *, sandbox: boo
 
     import anyio
 
+    from nexla_mcp.catalog.loader import SpecError
+    from nexla_mcp.server.listing import UnknownToolsetError
+
     logging.getLogger("client").setLevel(logging.ERROR)  # the SDK warns of every tool that is called without being listed
     logging.getLogger("mcp").setLevel(logging.ERROR)
     terminal = Terminal()
@@ -100,6 +103,8 @@ def perform(tool: str, arguments: dict[str, Any], settings: Any, *, sandbox: boo
         result = anyio.run(call)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    except (SpecError, UnknownToolsetError) as error:
+        stop(str(error))
     text = "\n".join(block.text for block in result.content if block.type == "text")
     code = exit_code(result, terminal)
     if as_json:

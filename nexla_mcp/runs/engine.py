@@ -219,6 +219,7 @@ class Engine:
         if self._folder is None or self._log.store.kind == "memory":
             self._temporary = TemporaryDirectory(prefix="nexla-mcp-runs-")
             return f"sqlite:///{self._temporary.name}/runs.db"
+        os.close(os.open(self._folder / "runs.db", os.O_CREAT | os.O_RDWR, 0o600))
         return f"sqlite:///{self._folder}/runs.db"
 
     async def _beat(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -28,7 +29,7 @@ from nexla_mcp.output.results import tokens
 from nexla_mcp.output.untrusted import clean_text
 from nexla_mcp.runs.records import UNFINISHED
 from nexla_mcp.server.asking import QuestionForClient, asker_for
-from nexla_mcp.server.call import Call, Controls, Progress, View
+from nexla_mcp.server.call import VIEW, Call, Controls, Progress, view_of
 from nexla_mcp.server.completions import complete
 from nexla_mcp.server.instructions import instructions
 from nexla_mcp.server.listing import check_names, listed_tools
@@ -131,13 +132,13 @@ async def dispatch(call: Call, name: str, arguments: dict[str, Any]) -> Outcome:
         return unknown_operation(call, name)
     if isinstance(record, Operation):
         steering = {n: arguments.pop(n) for n in controls_of(record) if n in arguments and n not in record.parameters}
+        shown = {n: arguments.pop(n) for n in VIEW if record.reads and n in arguments and n not in record.parameters}
         fitted = check(record, arguments)
         if record.reads:
-            return await read(call, record, fitted, View())
+            return await read(call, record, fitted, view_of(shown))
         return await change(call, record, fitted, Controls(**_controls(steering)))
     fitted = check(record, arguments)
-    view = View(tuple(fitted.get("fields", ())), fitted.get("view") == "full")
-    call = Call(call.runtime, call.progress, call.protocol_version, call.asker, call.client_name, view)
+    call = replace(call, view=view_of(fitted))
     handler = HANDLERS.get(record.name)
     if handler is not None:
         return await handler(call, fitted)

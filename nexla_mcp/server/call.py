@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from nexla_mcp.policy.questions import Asker
 from nexla_mcp.server.runtime import Runtime
@@ -17,6 +18,16 @@ class View:
 
     fields: tuple[str, ...] = ()
     full: bool = False
+
+
+VIEW = ("view", "fields")
+"""The arguments that say how much is shown; they are never sent."""
+
+
+def view_of(given: Mapping[str, Any]) -> View:
+    """What ``view`` and ``fields`` ask for, also when a host sends one field as text."""
+    fields = given.get("fields") or ()
+    return View(tuple(str(f) for f in ([fields] if isinstance(fields, str) else fields)), given.get("view") == "full")
 
 
 @dataclass(frozen=True, slots=True)

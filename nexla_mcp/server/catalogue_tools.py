@@ -20,7 +20,7 @@ from nexla_mcp.output.flow_view import objects
 from nexla_mcp.output.render import pick, table
 from nexla_mcp.output.untrusted import clean, clean_text
 from nexla_mcp.runs.records import UNFINISHED, Run
-from nexla_mcp.server.call import Call, Controls
+from nexla_mcp.server.call import VIEW, Call, Controls, view_of
 from nexla_mcp.server.execute import UNDOCUMENTED, change, executor_of, read
 from nexla_mcp.server.history import get_change, list_changes, revert_change
 from nexla_mcp.server.outcome import Outcome, failure
@@ -242,6 +242,9 @@ async def _execute(call: Call, executor: str, arguments: Mapping[str, Any]) -> O
             operation=record.name,
         )
     given = dict(arguments.get("arguments") or {})
+    misplaced = {n: given.pop(n) for n in (*CONTROLS, *VIEW) if n in given and n not in record.parameters and n not in arguments}
+    arguments = {**arguments, **misplaced}  # models put these one level too deep
+    call = replace(call, view=view_of(arguments))
     if isinstance(record, ToolSpec):
         steering = {n: arguments[n] for n in CONTROLS if n in arguments and n in record.parameters}
         outcome = await HANDLERS[record.name](call, check(record, given | steering))

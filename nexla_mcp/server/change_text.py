@@ -11,7 +11,7 @@ from nexla_mcp.catalog.records import Operation
 from nexla_mcp.policy.carry_out import Applied
 from nexla_mcp.policy.decision import Channel, Evidence, Pending, Refused
 from nexla_mcp.policy.guardrails import call_of
-from nexla_mcp.policy.plan import Plan
+from nexla_mcp.policy.plan import Plan, sensitive_names
 from nexla_mcp.policy.ticket import ticket_mark
 from nexla_mcp.policy.undo import ready_call
 from nexla_mcp.server.outcome import Outcome, failure
@@ -109,6 +109,10 @@ def _undo(catalog: Catalog, operation: Operation, plan: Plan, applied: Applied) 
         return None
     if (arguments := ready_call(catalog, operation, plan.arguments, applied.reply.body)) is not None:
         return call_of(catalog, undo.operation, arguments)
-    if plan.before is None or not any(str(value).startswith("$before") for value in undo.arguments.values()):
+    kept = [name for name, value in undo.arguments.items() if str(value).startswith("$before")]
+    if undo.operation == operation.name:  # of what this call has changed; a secret is not kept, so it cannot be put back
+        sensitive = sensitive_names(operation)
+        kept = [name for name in kept if name in plan.arguments and name not in sensitive]
+    if plan.before is None or not kept:
         return None
     return {"tool": "nexla_confirmed_write", "arguments": {"operation": REVERT, "arguments": {"change_id": applied.number}}}

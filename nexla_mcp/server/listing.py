@@ -93,6 +93,8 @@ def check_names(catalog: Catalog, settings: Settings) -> None:
     for name in settings.confirm_off:
         record = catalog.resolve(name)
         if not isinstance(record, Operation) or not record.risk.gated:
+            if record is not None:
+                raise UnknownOperationError(f"confirm off: nobody is asked about {name} anyway. Leave it out.")
             near = catalog.nearest(name, 1)
             guess = f" Did you mean {near[0]}?" if near else ""
-            raise UnknownOperationError(f"confirm off: {name!r} is no operation that is asked about.{guess}")
+            raise UnknownOperationError(f"confirm off: there is no operation {name!r}.{guess}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nexla_mcp.catalog.records import Operation
@@ -36,6 +37,8 @@ def present(call: Call, operation: Operation, body: Any, view: View, *, total: i
         total=total,
     )
     count = result.structured.get("count")
+    if value == [] and operation.returns.when_empty:
+        result = replace(result, text=operation.returns.when_empty)
     return Outcome(result.text, result.structured, operation=operation.name, rows=count, truncated=result.structured["truncated"])
 
 
