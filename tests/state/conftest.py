@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ def _binaries() -> Path | None:
     places = [Path(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     found = shutil.which("initdb")
     places += [Path(found).parent] if found else []
+    embedded = find_spec("pgserver")  # a Postgres from PyPI, where the machine has none of its own
+    places += [Path(embedded.origin).parent / "pginstall" / "bin"] if embedded and embedded.origin else []
     return next((p for p in places if all((p / name).exists() for name in ("initdb", "pg_ctl", "postgres"))), None)
 
 
@@ -34,8 +38,9 @@ def postgres() -> Iterator[str]:
 def _running(binaries: Path, folder: Path) -> Iterator[str]:
     options: dict[str, str] = {}
     if os.geteuid() == 0:  # Postgres refuses to run as root
-        shutil.chown(folder, "postgres")
-        options = {"user": "postgres"}
+        user = "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
+        shutil.chown(folder, user)
+        options = {"user": user}
     data, log = folder / "data", folder / "log"
 
     def run(*command: str) -> subprocess.CompletedProcess[bytes]:
