@@ -20,6 +20,7 @@ from typing import Any
 
 from nexla_mcp.catalog.records import PLACEHOLDER, TO_FILL_IN
 
+UNDOCUMENTED = "Undocumented: may answer 404."
 METHODS = ("GET", "POST", "PUT", "DELETE")
 Toolsets = Mapping[str, dict[str, Any]]
 _HOLE = re.compile(r"\{[^}]*\}")
@@ -154,7 +155,7 @@ def _entry(
     entry: dict[str, Any] = {
         "name": name,
         "title": f"{TO_FILL_IN}: a title",
-        "description": f"{TO_FILL_IN}: what it does and what it does not touch, first sentence able to stand alone.",
+        "description": f"{TO_FILL_IN}: what it does and what it does not touch, first sentence standing alone. {UNDOCUMENTED}",
         "risk": risk,
         "method": method,
         "path": path,

@@ -47,10 +47,10 @@ def new_operation(
         return print_json({"file": file, "line": line or None, "entry": draft.entry, "reasons": draft.reasons})
     if dry_run:
         return print_json(draft.entry)
-    sys.stdout.write(_what_next(f"{file}:{line}", draft.entry["name"], draft.reasons))
+    sys.stdout.write(_what_next(f"{file}:{line}", draft.toolset, draft.entry["name"], draft.reasons))
 
 
-def _what_next(place: str, name: str, reasons: tuple[str, ...]) -> str:
+def _what_next(place: str, toolset: str, name: str, reasons: tuple[str, ...]) -> str:
     return f"""Draft of {name} written to {place}
   {"; ".join(reasons)}
 
@@ -61,12 +61,13 @@ Fill in there:
   returns                shape, what comes back, summary_fields, sensitive_fields
   undo, preview          how it is taken back; what a person is shown before it is done (disrupt and destroy)
   synonyms, examples     three or more ways of asking for it; a call with real-looking arguments
-  documented, sources    true where the published API has it; OAS, SDK, GUIDE
+  documented, in_sdk     true where the published API, or nexla-sdk, has it; then the description does not end in "Undocumented"
+  sources                where the facts come from: OAS, SDK, GUIDE
 Then take "draft": true out, and:
-  .venv/bin/nexla-mcp tools --toolsets {name.partition("_")[0]}     says file and line of what is still wrong
-  tests/contract/expected_operations.json          the route and its least risk, kept apart from the specs
-  make generate                                    the operations reference
-  .venv/bin/python -m benchmarks.contract --update the contract's snapshot; say in CHANGELOG.md what is new
-  .venv/bin/python -m pytest tests/catalog tests/contract
+  nexla-mcp tools --toolsets {toolset}   names file and line of what is still wrong
+  note name and least risk under "later" in tests/contract/expected_operations.json, and the route that is sent
+    under "routes" in tests/contract/wire_differences.json unless nexla-sdk has the call
+  make generate && python -m benchmarks.contract --update
+  pytest tests/catalog tests/contract
 CONTRIBUTING.md, "Adding an operation", has the whole way.
 """
