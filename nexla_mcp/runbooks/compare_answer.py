@@ -102,7 +102,7 @@ class Compared:
         parts = [f"Flow {self.flow_id} {quote(self.name, 60)!r}: {self.why}."]
         first = next((s for s in self.stages if s.tendency == self.verdict), None)
         if first is None or first.tendency == "same":
-            parts.append("They do not differ in records or errors at any stage.")
+            parts.append(self._alike())
         else:
             parts.append(
                 f"They part at {first.label}: {number(first.records)} records and {number(first.errors)} errors against "
@@ -121,6 +121,20 @@ class Compared:
         if self.overdue_since:
             parts.append(f"The next run has been due since {self.overdue_since} and did not come.")
         return " ".join(parts)
+
+    def _alike(self) -> str:
+        """How near the counts of two runs are that part nowhere."""
+        pairs = [(s, s.records, s.base_records) for s in self.stages if s.records is not None and s.base_records]
+        most = max(pairs, key=lambda p: abs(p[1] - p[2]) / p[2], default=None)
+        if most is None:
+            return "No stage has records in both runs." if self.stages else "No stage could be read."
+        stage, now, base = most
+        if all(p[1] == p[2] for p in pairs):
+            return "They do not differ in records or errors at any stage."
+        return (
+            f"No notable difference in records or errors at any stage: the largest is {(now - base) / base:+.1%} records at "
+            f"{stage.label} ({number(now)} against {number(base)})."
+        )
 
     def structured(self) -> dict[str, Any]:
         """All keys of the output schema."""

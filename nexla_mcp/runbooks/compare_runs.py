@@ -85,6 +85,8 @@ def _choose(case: Case, run_id: int | None, base_id: int | None) -> tuple[int, i
             operation="nexla_compare_runs",
             hint=f"nexla_debug_flow flow_id {case.flow.flow_id} says why.",
         )
+    if run_id is not None and base_id is not None:
+        return run_id, base_id, f"run {run_id} is held against run {base_id}, as asked"
     why = []
     if run_id is None:
         bad = [t for t in case.troubles() if t.form != "surge"]
@@ -92,7 +94,7 @@ def _choose(case: Case, run_id: int | None, base_id: int | None) -> tuple[int, i
         run_id = min((t.first for t in open_bad), default=ids[-1])
         why.append(f"run {run_id} is the first bad one" if open_bad else "no run is bad by its counts, so the newest is compared")
     else:
-        why.append(f"run {run_id} was asked for")
+        why.append(f"run {run_id} is compared, as asked")
     if base_id is None:
         before = [i for i in ids if i < run_id]
         good = [i for i in before if _good(case, i)]
@@ -105,7 +107,7 @@ def _choose(case: Case, run_id: int | None, base_id: int | None) -> tuple[int, i
             else f"{base_id} is the one before it, though not a good one"
         )
     else:
-        why.append(f"{base_id} was asked for")
+        why.append(f"it is held against {base_id}, as asked")
     return run_id, base_id, "; ".join(why)
 
 

@@ -39,6 +39,8 @@ class Stage:
     detail: dict[str, Any] = field(default_factory=dict)
     older_runs: bool = False
     """There are runs before the ones that were read."""
+    newest_page: int = 1
+    """The page of run rows that holds the newest: 1, or the last one where the API lists the oldest first."""
 
     @property
     def key(self) -> tuple[str, int]:

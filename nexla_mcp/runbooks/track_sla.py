@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from nexla_mcp.runbooks.connectors import PUSHED
 from nexla_mcp.runbooks.diagnosis import Step
 from nexla_mcp.runbooks.facts import Facts
 from nexla_mcp.runbooks.flow_map import Stage
-from nexla_mcp.runbooks.gathering.reads import keep_runs, run_arguments
+from nexla_mcp.runbooks.gathering.older_runs import read_back
 from nexla_mcp.runbooks.gathering.rounds import runs_and_source
 from nexla_mcp.runbooks.history import History
 from nexla_mcp.runbooks.locate import CannotStart, Located, locate
@@ -35,7 +35,6 @@ SUCCESS = 0.95
 VOLUME = 0.5
 UNKNOWN_RHYTHM_H = 24.0
 MOST_WINDOWS = 30
-MOST_PAGES = 6
 
 
 async def track_sla(facts: Facts, arguments: Mapping[str, Any]) -> SlaTracked:
@@ -52,13 +51,14 @@ async def track_sla(facts: Facts, arguments: Mapping[str, Any]) -> SlaTracked:
         raise stop.error from stop
     case = Case(facts, located.flow, Leads(), located.asked)
     await runs_and_source(case)
-    case.history = History(case.flow.stages)  # a run that is under way counts from its start
+    settled = case.history.run_ids  # without a run that is still on its way through the stages
     judged = _stage(case, located)
     start = case.now - timedelta(days=days)
     if judged is not None:
-        await _older(case, judged, start)
+        await read_back(case, [judged, *_ancestors(judged)] if case.asked else case.flow.stages, start)
+    case.history = History(case.flow.stages)  # a run that is under way counts from its start
     runs = [r for r in (judged.runs or [] if judged else []) if (t := run_moment(r.run_id)) and t >= start]
-    return _answer(case, judged, runs, start, arguments)
+    return _answer(case, judged, runs, start, arguments, settled)
 
 
 def _stage(case: Case, located: Located) -> Stage | None:
@@ -73,25 +73,14 @@ def _stage(case: Case, located: Located) -> Stage | None:
     return read[0] if read else None
 
 
-async def _older(case: Case, stage: Stage, start: datetime) -> None:
-    """Further pages, until the period is covered."""
-    for page in range(2, MOST_PAGES + 2):
-        oldest = run_moment((stage.runs or [Run(0, None, 0, 0)])[0].run_id)
-        if not stage.older_runs or oldest is None or oldest <= start:
-            return
-        if page > MOST_PAGES:
-            case.facts.skip(f"runs before {iso(oldest)}: the period is longer than {MOST_PAGES} pages of runs")
-            return
-        known = len(stage.runs or [])
-        stage.older_runs = False
-        keep_runs(stage, [])(
-            await case.facts.fetch("metrics_get_resource_metrics_by_run", **run_arguments(stage) | {"page": page})
-        )
-        stage.older_runs = len(stage.runs or []) > known
-    case.history = History(case.flow.stages)
-
-
-def _answer(case: Case, stage: Stage | None, runs: Sequence[Run], start: datetime, given: Mapping[str, Any]) -> SlaTracked:
+def _answer(
+    case: Case,
+    stage: Stage | None,
+    runs: Sequence[Run],
+    start: datetime,
+    given: Mapping[str, Any],
+    settled: Sequence[int],
+) -> SlaTracked:
     age_h = float(given["max_age_hours"]) if given.get("max_age_hours") is not None else _usual_age(case)
     volume = given.get("min_records")
     usual = case.history.baseline(stage) if stage else None
@@ -100,24 +89,28 @@ def _answer(case: Case, stage: Stage | None, runs: Sequence[Run], start: datetim
     target = float(given.get("min_success_rate", SUCCESS))
     if stage is not None and stage.runs is None:
         case.facts.skip(f"the runs of {stage.label}: they could not be read, so nothing is judged")
+    lost = _lost(case, stage, start, settled)
+    failures = _failures(case, stage, lost)
+    everything = sorted([*runs, *(Run(i, run_moment(i), 0, 0) for i in lost)], key=lambda r: r.run_id)
     answer = SlaTracked(
         case.flow.flow_id,
         case.flow.name,
         stage.label if stage else "",
         iso(start) or "",
         iso(case.now) or "",
-        len(runs),
+        len(everything),
         [
-            _success(case, stage, runs, target, "min_success_rate" in given),
+            _success(everything, failures, target, "min_success_rate" in given),
             _freshness(case, stage, runs, start, age_h, given.get("max_age_hours") is not None),
             _volume(runs, floor, target, volume is not None),
             _latency(runs, None if latency is None else float(latency), target),
         ],
     )
-    answer.windows = _windows(case, stage, runs, start, floor, latency)
-    answer.next_steps = _steps(case, answer, given)
+    below = {r.run_id for r in runs if floor is not None and r.records < floor}
+    answer.windows = _windows(everything, failures, below, latency)
+    answer.next_steps = _steps(case, answer, given, settled)
     answer.not_checked = list(case.facts.not_checked)
-    if stage is not None and stage.runs is not None and not runs:
+    if stage is not None and stage.runs is not None and not everything:
         answer.notes.append("No run in the period: success and volume cannot be judged, freshness can.")
     return answer
 
@@ -129,15 +122,16 @@ def _usual_age(case: Case) -> float:
     return UNKNOWN_RHYTHM_H if enough is None else round(patience * enough / 3600, 2)
 
 
-def _failures(case: Case, stage: Stage | None, run_id: int) -> list[tuple[Stage, Run]]:
-    """Where a run failed: at the asked resource, or anywhere in the flow when none was asked for."""
-    stages = [stage] if stage is not None and case.asked is not None else case.flow.stages
-    rows = [(s, r) for s in stages for r in s.runs or [] if r.run_id == run_id]
-    return [(s, r) for s, r in rows if case.history.failed(s, r)]
-
-
-def _failed(case: Case, stage: Stage | None, run: Run) -> bool:
-    return bool(_failures(case, stage, run.run_id))
+def _failures(case: Case, stage: Stage | None, lost: Sequence[int]) -> dict[int, list[str]]:
+    """Run id: why it counts as failed, at the asked resource, or anywhere in the flow when none was asked for."""
+    found: dict[int, list[str]] = {}
+    for at in [stage] if stage is not None and case.asked is not None else case.flow.stages:
+        for run in at.runs or []:
+            if case.history.failed(at, run):
+                found.setdefault(run.run_id, []).append(f"{run.why or 'errors'} at {at.label}")
+    for run_id in lost:
+        found.setdefault(run_id, []).append(f"no row at {stage.label if stage else 'the end'}, though the flow ran")
+    return found
 
 
 def _objective(
@@ -151,28 +145,28 @@ def _objective(
     return Objective(name, target, unit, not given, state, kept, None if burn is None else min(round(burn, 2), 99.0), bad)
 
 
-def _success(case: Case, stage: Stage | None, runs: Sequence[Run], target: float, given: bool) -> Objective:
-    bad = [
-        Violation(r.run_id, "; ".join(f"{why.why or 'errors'} at {s.label}" for s, why in hits))
-        for r in runs
-        if (hits := _failures(case, stage, r.run_id))
-    ]
-    missing = _missing(case, stage, runs)
-    bad += [Violation(i, "no row at this stage, though the flow ran") for i in missing]
-    everything = [*runs, *(Run(i, run_moment(i), 0, 0) for i in missing)]
-    return _objective("success_rate", target, given, everything, sorted(bad, key=lambda v: v.run_id), target, "share of runs")
+def _success(runs: Sequence[Run], failures: Mapping[int, list[str]], target: float, given: bool) -> Objective:
+    bad = [Violation(r.run_id, "; ".join(failures[r.run_id])) for r in runs if r.run_id in failures]
+    return _objective("success_rate", target, given, runs, bad, target, "share of runs")
 
 
-def _missing(case: Case, stage: Stage | None, runs: Sequence[Run]) -> list[int]:
-    """Runs that reached an earlier stage with records and not this one."""
-    if stage is None or stage.parent is None or not runs:
+def _lost(case: Case, stage: Stage | None, start: datetime, settled: Sequence[int]) -> list[int]:
+    """Runs of the period without a row at the judged stage that brought records as far as an earlier one, or failed.
+
+    A stage that counts its runs under other ids than the ones above it loses none by that.
+    """
+    if stage is None or stage.runs is None or not settled:
         return []
-    own, first = {r.run_id for r in stage.runs or []}, runs[0].run_id
-    above = next((s for s in _ancestors(stage) if s.runs), None)
-    known = {r.run_id: r for r in above.runs or []} if above else {}
-    return [
-        i for i in case.history.run_ids if i >= first and i not in own and i in known and (known[i].records or known[i].failed)
-    ]
+    own = {r.run_id for r in stage.runs}
+    first = max(start.timestamp() * 1000, min(own, default=0))  # before its first row the stage need not have existed
+    found: dict[int, bool] = {}
+    for above in _ancestors(stage):  # the nearest row tells: a stage that ran and let nothing through lost nothing
+        rows = above.runs or []
+        if not own or any(r.run_id in own for r in rows):
+            found = {r.run_id: bool(r.records or r.failed) for r in rows} | found
+    if case.asked is None:
+        found |= {r.run_id: True for s in case.flow.stages for r in s.runs or [] if case.history.failed(s, r)}
+    return sorted(i for i, lost in found.items() if lost and i not in own and first <= i <= settled[-1])
 
 
 def _ancestors(stage: Stage) -> list[Stage]:
@@ -241,9 +235,7 @@ def _latency(runs: Sequence[Run], limit: float | None, share: float) -> Objectiv
     return found
 
 
-def _windows(
-    case: Case, stage: Stage | None, runs: Sequence[Run], start: datetime, floor: float | None, latency: Any
-) -> list[Window]:
+def _windows(runs: Sequence[Run], failures: Mapping[int, list[str]], below: Set[int], latency: Any) -> list[Window]:
     """By day (UTC): runs, failed ones, records."""
     by_day: dict[str, list[Run]] = {}
     for run in runs:
@@ -251,8 +243,8 @@ def _windows(
             by_day.setdefault(moment.strftime("%Y-%m-%d"), []).append(run)
     found = []
     for day, members in sorted(by_day.items())[-MOST_WINDOWS:]:
-        failed = [r for r in members if _failed(case, stage, r)]
-        low = [r for r in members if floor is not None and r.records < floor]
+        failed = [r for r in members if r.run_id in failures]
+        low = [r for r in members if r.run_id in below]
         slow = [r for r in members if latency is not None and r.duration_s is not None and r.duration_s > float(latency)]
         found.append(
             Window(
@@ -268,13 +260,14 @@ def _windows(
     return found
 
 
-def _steps(case: Case, answer: SlaTracked, given: Mapping[str, Any]) -> list[Step]:
+def _steps(case: Case, answer: SlaTracked, given: Mapping[str, Any], settled: Sequence[int]) -> list[Step]:
     missed = [o for o in answer.objectives if o.state == "missed"]
     found = []
     if missed:
         found.append(steps.look_again(case.flow.flow_id, f"Why {missed[0].name} is missed."))
-        last = next((v.run_id for o in missed for v in reversed(o.violations) if v.run_id in case.history.run_ids), None)
-        if last is not None and len(case.history.run_ids) > 1 and last != case.history.run_ids[0]:
+        runs = [o for o in missed if o.name != "freshness"]  # which names the last good run, not a bad one
+        last = next((v.run_id for o in runs for v in reversed(o.violations) if v.run_id in settled), None)
+        if last is not None and last != settled[0]:
             arguments = {"flow_id": case.flow.flow_id, "run_id": last}
             found.append(Step("nexla_compare_runs", arguments, "The latest violation against the last good run.", "read"))
     if answer.verdict != "missed" and not given.get("days"):

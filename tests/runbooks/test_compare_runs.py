@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -64,8 +65,18 @@ def test_two_good_runs_are_the_same(shape: str) -> None:
     assert "do not differ" in found.text
 
 
+def test_good_runs_of_other_sizes_are_told_with_the_largest_difference() -> None:
+    found = compared("org", {"flow_id": 6120}, now=datetime(2026, 3, 4, 12, 0, tzinfo=UTC))
+    assert found.answer["verdict"] == "same"
+    stage = found.answer["stages"][0]
+    share = (stage["records"] - stage["base_records"]) / stage["base_records"]
+    assert share != 0
+    assert f"No notable difference in records or errors at any stage: the largest is {share:+.1%} records" in found.text
+
+
 def test_runs_that_were_asked_for_are_compared() -> None:
     answer = compared("17", {"run_id": GOOD, "base_run_id": BAD}).answer
+    assert f"run {GOOD} is held against run {BAD}, as asked." in answer["summary"]
     assert (answer["verdict"], answer["run_id"], answer["base_run_id"]) == ("better", GOOD, BAD)
 
 

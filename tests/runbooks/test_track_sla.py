@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.runbooks.altered_api import AlteredApi
@@ -16,6 +19,25 @@ def tracked(scenario: str, arguments: dict[str, Any] | None = None, **config: An
     check_schema("nexla_track_sla", found.answer)
     check_steps(found)
     return found
+
+
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+class TurnedPages(AlteredApi):
+    """Run rows oldest first, as some deployments list them: the newest are on the last page."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        if "run_summary" not in request.url.path:
+            return response
+        page, size = int(request.url.params["page"]), int(request.url.params["size"])
+        every = httpx.Request("GET", request.url.copy_merge_params({"page": 1, "size": 1000}), headers=request.headers)
+        body = json.loads((await super().handle_async_request(every)).content)
+        rows = sorted(body["metrics"]["data"], key=lambda r: r["runId"])
+        meta = {"currentPage": page, "pageCount": -(-len(rows) // size), "totalCount": len(rows)}
+        shown = rows[(page - 1) * size : page * size]
+        return httpx.Response(200, json={"status": 200, "metrics": {"data": shown, "meta": meta}}, request=request)
 
 
 def objective(found: Found, name: str) -> dict[str, Any]:
@@ -42,6 +64,38 @@ def test_a_run_that_fails_anywhere_in_the_flow_violates_the_success_rate(shape: 
     assert "errors 1300 at nexset 5102" in violation["what"]
     assert success["burn"] > 1
     assert found.answer["next_steps"][1]["arguments"]["run_id"] == success["violations"][-1]["run_id"]
+
+
+@pytest.mark.parametrize(("shape", "wire"), [("published", AlteredApi), ("seed", AlteredApi), ("published", TurnedPages)])
+def test_more_runs_than_a_page_holds_are_all_read_at_every_stage(shape: str, wire: type[AlteredApi]) -> None:
+    found = tracked("org", {"flow_id": 6120}, reply_shape=shape, wire=wire(), now=NOON)
+    assert (found.answer["verdict"], found.answer["runs"]) == ("kept", 168)
+    assert objective(found, "success_rate")["compliance"] == objective(found, "freshness")["compliance"] == 1
+    assert objective(found, "freshness")["current"] < 1.1
+    assert sum(w["runs"] for w in found.answer["windows"]) == 168
+    assert found.answer["not_checked"] == []
+
+
+@pytest.mark.parametrize("shape", ["published", "seed"])
+def test_runs_that_fail_at_the_source_and_arrive_nowhere_are_failed_runs(shape: str) -> None:
+    found = tracked("org", {"flow_id": 6010, "days": 2}, reply_shape=shape)
+    success = objective(found, "success_rate")
+    failed = success["violation_count"]
+    assert (success["state"], sum(w["failed"] for w in found.answer["windows"])) == ("missed", failed)
+    assert failed >= 4
+    assert success["compliance"] == pytest.approx(1 - failed / found.answer["runs"], abs=1e-4)
+    assert all("at source 3001; no row at destination 5001" in v["what"] for v in success["violations"])
+    step = next(s for s in found.answer["next_steps"] if s["tool"] == "nexla_compare_runs")
+    assert step["arguments"]["run_id"] == success["violations"][-1]["run_id"]
+    compared = investigate("org", step["arguments"], "nexla_compare_runs", reply_shape=shape)
+    assert compared.answer["base_run_id"] == objective(found, "freshness")["violations"][-1]["run_id"]
+    assert compared.answer["verdict"] == "worse"
+
+
+def test_a_period_in_which_every_run_failed_at_the_source_is_judged() -> None:
+    found = tracked("org", {"flow_id": 6010, "days": 0.1})
+    assert objective(found, "success_rate")["compliance"] == 0
+    assert found.answer["notes"] == []
 
 
 def test_a_lower_target_is_kept_and_its_budget_counted() -> None:

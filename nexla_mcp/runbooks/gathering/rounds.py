@@ -59,6 +59,7 @@ async def runs_and_source(case: Case) -> None:
     if pages:
         more = Round(case)
         for stage, page in pages:
+            stage.newest_page = page
             more.ask("metrics_get_resource_metrics_by_run", keep_runs(stage, []), **run_arguments(stage) | {"page": page})
         await more.run()
     case.history = History(case.flow.stages, now=case.facts.server_now or datetime.now(UTC))
