@@ -57,6 +57,8 @@ async def guardrails(
     if structural:
         _hold_against_running(catalog, operation, arguments, target, reach, structural, found)
         _propose_child(catalog, operation, arguments, target, reach, found)
+    if operation.preview is not None and operation.preview.change == "delete":
+        _foretell_refusal(catalog, operation, arguments, target, reach, found)
     if operation.risk is Risk.WRITE and (hidden := unnamed_fields(operation, arguments)):
         found.reasons.append(f"It sends fields that this operation does not describe: {', '.join(map(one_line, hidden[:12]))}.")
         found.must_ask = True
@@ -124,6 +126,25 @@ def _hold_against_running(
     if stops and starts:
         calls = [*stops, call_of(catalog, operation.name, arguments), *starts]
         found.instead.append(Alternative("Pause, change, activate", calls))
+
+
+def _foretell_refusal(
+    catalog: Catalog,
+    operation: Operation,
+    arguments: Mapping[str, Any],
+    target: Any,
+    reach: Sequence[Mapping[str, Any]],
+    found: Guarded,
+) -> None:
+    """A delete that Nexla will refuse: of what runs (FACTS 4 and 7), of a credential in use."""
+    if operation.preview is not None and operation.preview.users is not None and reach:
+        found.reasons.append("It is in use, so Nexla will probably refuse: move its users first.")
+        return
+    running = list(_running(operation, arguments, target, ()))
+    pause = _switch(catalog, operation, "", running[0][1], "pause") if running else None
+    if pause is not None:
+        found.reasons.append("It is ACTIVE, and Nexla deletes nothing that runs: this will be refused unless it is paused first.")
+        found.instead.append(Alternative("Pause, delete", [pause, call_of(catalog, operation.name, arguments)]))
 
 
 def _running(

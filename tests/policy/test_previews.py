@@ -159,3 +159,11 @@ async def test_a_masked_secret_that_is_sent_back_is_not_taken_for_the_secret(san
     with sandbox.client() as api:
         stored = api.get("/data_sources/3003").json()["source_config"]
     assert stored == {**config, "path": "exports/new"}
+
+
+async def test_a_delete_that_nexla_will_refuse_says_so(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    async with client_of(sandbox.url, tmp_path, confirm="ticket") as client:
+        active = {"operation": "sources_delete", "arguments": {"source_id": 3001}, "dry_run": True}
+        assert "unless it is paused first" in text_of(await client.call_tool("nexla_confirmed_write", active))
+        used = {"operation": "credentials_delete", "arguments": {"credential_id": 2001}, "dry_run": True}
+        assert "It is in use" in text_of(await client.call_tool("nexla_confirmed_write", used))
