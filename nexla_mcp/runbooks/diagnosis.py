@@ -87,6 +87,8 @@ class Diagnosis:
     next_steps: list[Step] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     requests: int = 0
+    repaired: bool = False
+    """The root cause no longer holds, by a probe just now: only a clean run is missing."""
 
     def structured(self) -> dict[str, Any]:
         """All keys of the contract, then what a runbook adds."""
@@ -131,6 +133,8 @@ class Hypothesis:
     not_checked: tuple[str, ...] = ()
     about_request: bool = False
     """The finding is about what the caller did, not about the flow."""
+    repaired: bool = False
+    """The cause no longer holds, by a probe just now: only a clean run is missing."""
 
     @property
     def finding(self) -> Finding:

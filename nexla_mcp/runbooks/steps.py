@@ -89,5 +89,5 @@ def fix(case: Case, operation: str, why: str, arguments: dict[str, Any]) -> Step
 
 
 def describe(operation: str, why: str) -> Step:
-    """Show how an operation is called, where only the person has the values."""
+    """Show how an operation or a tool is called, where only the person has the values."""
     return Step("nexla_describe_operation", {"operation": operation}, why, "read")

@@ -71,12 +71,13 @@ async def triage(facts: Facts, arguments: Mapping[str, Any]) -> Triage:
                 break
             await _examine(facts, wave, diagnoses, began + BEGIN_WITHIN_S)
             closely += wave
-            roots = [d.root_cause for d in diagnoses.values() if d.root_cause]
+            roots = [d.root_cause for d in diagnoses.values() if d.root_cause and not d.repaired]
             explained += [(s, root) for s in pending if (root := covered(s, family, roots))]
             pending = [s for s in pending if not covered(s, family, roots)]
     shared = _group([s for s in closely if (s.flow.flow_id or 0) in diagnoses], diagnoses)
     _join(shared, explained)
     _not_hit_yet(overview, shared)
+    shared.sort(key=_worst_first)
     shared += _paused(overview)
     return _answer(facts, overview, [s for s in closely if (s.flow.flow_id or 0) in diagnoses], shared)
 
@@ -110,7 +111,7 @@ def _not_hit_yet(overview: Overview, shared: list[Shared]) -> None:
     """Flows that use a refused login and whose next run will fail: they belong to its finding."""
     elsewhere = {f for g in shared for f in g.flows} | {s.flow.flow_id for s in overview.suspicions if s.only_paused}
     for group in shared:
-        if group.finding.cause != "credential_invalid" or group.verdict == "healthy":
+        if group.finding.cause != "credential_invalid" or group.verdict == "healthy" or group.repaired:
             continue
         login = group.finding.resource_id
         waiting = [
@@ -140,14 +141,19 @@ def _group(chosen: list[Suspicion], diagnoses: dict[int, Diagnosis]) -> list[Sha
         key = _place(c)
         if key in groups:
             groups[key].flows.append(flow_id)
+            groups[key].repaired &= d.repaired
             groups[key].steps += [s for s in d.next_steps if s not in groups[key].steps]
             if _RANK[d.verdict] > _RANK[groups[key].verdict]:
                 groups[key].verdict = d.verdict
         else:
-            groups[key] = Shared(c, [flow_id], d.verdict, list(d.next_steps), d.first_bad_run_at)
+            groups[key] = Shared(c, [flow_id], d.verdict, list(d.next_steps), d.first_bad_run_at, repaired=d.repaired)
     _into_upstream(groups)
     broken = [g for g in groups.values() if g.verdict != "healthy"]  # what is over is no finding about the organisation
-    return sorted(broken, key=lambda g: (-_RANK[g.verdict], -len(g.flows)))
+    return sorted(broken, key=_worst_first)
+
+
+def _worst_first(group: Shared) -> tuple[int, int]:
+    return -_RANK[group.verdict], -len(group.flows)
 
 
 def _into_upstream(groups: dict[tuple[str, str, int | None], Shared]) -> None:
@@ -226,9 +232,10 @@ def _answer(facts: Facts, overview: Overview, closely: list[Suspicion], shared: 
             else f"{worst.finding.resource_type} {worst.finding.resource_id}"
         )
         summary += f" Worst: {worst.finding.cause} at {where}, {len(worst.flows)} flow{'s' if len(worst.flows) > 1 else ''}."
-    steps = [g.steps[0] for g in failures if g.steps]
+    most = sorted(failures, key=lambda g: -len(g.flows))  # only three steps are shown: those that repair the most flows
+    steps = [g.steps[0] for g in most if g.steps]
     steps += [
-        Step("nexla_debug_flow", {"flow_id": g.flows[0]}, f"The whole evidence for {g.finding.cause}.", "read") for g in failures
+        Step("nexla_debug_flow", {"flow_id": g.flows[0]}, f"The whole evidence for {g.finding.cause}.", "read") for g in most
     ]
     unique = list({repr(s): s for s in steps}.values())
     if unclear and len(closely) < AT_MOST:

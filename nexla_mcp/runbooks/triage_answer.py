@@ -19,6 +19,8 @@ class Shared:
     steps: list[Step]
     since: str | None = None
     paused: bool = False
+    repaired: bool = False
+    """The cause no longer holds: only the flows whose own newest run failed belong here, until they ran again."""
 
 
 @dataclass

@@ -130,6 +130,7 @@ def _compose(case: Case, root: Hypothesis | None, others: list[Hypothesis], foun
         not_checked=list(dict.fromkeys(not_checked))[:12],
         next_steps=plan[:3],
         requests=case.facts.requests,
+        repaired=bool(root and root.repaired),
     )
 
 

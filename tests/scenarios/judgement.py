@@ -114,6 +114,8 @@ def _step(step: dict[str, Any], catalog: Catalog) -> list[str]:
     if step["tool"] not in catalog.tools:
         return [f"next step names the unknown tool {step['tool']}"]
     if name is None or step["tool"] == "nexla_describe_operation":
+        if name is not None and name not in catalog.operations and name not in catalog.tools:
+            return [f"next step describes the unknown {name}"]
         unknown = set(step["arguments"]) - set(catalog.tools[step["tool"]].parameters)
         return [f"next step {step['tool']} with unknown {sorted(unknown)}"] if unknown else []
     if name not in catalog.operations:

@@ -136,6 +136,7 @@ def _repaired_since(case: Case, credential: int, stage: Stage, texts: tuple[str,
         trouble.first,
         _consumers(case, credential),
         frozenset({"no_new_data", "unknown", "query_error", "path_not_found", "schedule_misconfigured"}),
+        repaired=True,
     )
 
 
@@ -215,8 +216,13 @@ def _steps(case: Case, credential: int) -> list[Step]:
             "See its type, owner and which fields belong to it before replacing the secret.",
         ),
         steps.describe(
-            "credentials_update",
-            "Send the whole new `credentials` object (only you have the new secret), then probe, then run the flow.",
+            "nexla_rotate_credential",
+            f"A new login without showing it to the model: call it with credential_id {credential} and, as secret_env, the name "
+            "of the server's variable that holds the new login; dry_run first. It probes, moves and watches by itself.",
         ),
-        steps.on(case, "credential", credential, "probe", "After the update: check that the external system takes it."),
+        steps.describe(
+            "credentials_update",
+            "Or send the whole new `credentials` object yourself (the model then reads it), then credentials_probe, then run "
+            "the flow.",
+        ),
     ]
